@@ -1,0 +1,30 @@
+"""The catalogue of diagnostics, one entry a code, one table a stage."""
+
+from __future__ import annotations
+
+from declarative.errors.catalogue import d1_syntax, d2_names, d3_meaning, d4_plan, d5_python, d6_call
+from declarative.errors.catalogue.entry import Entry as Entry
+from declarative.errors.diagnostic import Diagnostic, Fix, Label
+from declarative.errors.span import Span
+
+CATALOGUE: dict[str, Entry] = {
+    entry.code: entry
+    for table in (d1_syntax, d2_names, d3_meaning, d4_plan, d5_python, d6_call)
+    for entry in table.ENTRIES
+}
+
+
+def diagnostic(
+    code: str, span: Span | None, *more: Label, fix: Fix | None = None, **fields: object
+) -> Diagnostic:
+    """The catalogue's entry filled with `fields`, at `span`, with `more` secondary labels."""
+    entry = CATALOGUE[code]
+    primary = () if span is None else (Label(span, entry.label.format(**fields)),)
+    return Diagnostic(
+        code=code,
+        severity=entry.severity,
+        message=entry.message.format(**fields),
+        labels=(*primary, *more),
+        help=entry.help.format(**fields),
+        fix=fix,
+    )
