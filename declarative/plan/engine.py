@@ -11,7 +11,10 @@ from declarative.ir import Problem
 
 @dataclass(frozen=True)
 class Variant:
-    """A problem equivalent to the user's, the facts about it, and the rewrites that led to it."""
+    """A problem equivalent to the user's, the facts about it, and the rewrites that led to it.
+
+    Unknowns that a rewrite adds stand after the user's own, whose number is `len(original.unknowns)`.
+    """
 
     problem: Problem
     facts: Facts
@@ -20,7 +23,11 @@ class Variant:
 
 @dataclass(frozen=True)
 class Accept:
-    """`cost` orders the engines: a rough estimate of one solve, least wins."""
+    """`cost` orders the engines: a rough estimate of one solve, least wins.
+
+    Usual costs: 1 a formula, 5 a formula with one factorisation, 10 a dense method of a few
+    factorisations, 20 a general iteration, 1000 a backend that leaves the device.
+    """
 
     cost: float
     why: str
@@ -32,10 +39,18 @@ class Refuse:
 
 
 class Engine(Protocol):
-    """`form` names what the backend must emit for it (see `backends/jax/forms`)."""
+    """`form` names what the backend must emit for it (see `backends/jax/forms`).
 
-    name: str
-    backend: str
-    form: str
+    An engine may also have `methods: tuple[str, ...]`, names of its ways to iterate: a user's
+    `engine = anderson` chooses the engine that lists it, and reaches it as `SolveOptions.variant`;
+    and `backwards: tuple[str, ...]`, the backward modes it offers besides "implicit".
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def backend(self) -> str: ...
+    @property
+    def form(self) -> str: ...
 
     def accepts(self, variant: Variant) -> Accept | Refuse: ...

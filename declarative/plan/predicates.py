@@ -1,0 +1,100 @@
+"""The words in which engines say what they take: rules on a Variant, each with its reason.
+
+    def accepts(self, variant):
+        return decide(variant, only(Class.LP, Class.QP), affine_constraints, cost=10, why="dense QP")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from declarative.analyse import Class
+from declarative.ir import Extern, Inequality, Minimize
+from declarative.plan.engine import Accept, Refuse, Variant
+from declarative.walk import walk
+
+Rule: TypeAlias = Callable[[Variant], str | None]
+"""None where the variant passes, otherwise why it does not, in words after 'because'."""
+
+
+def decide(variant: Variant, *rules: Rule, cost: float, why: str) -> Accept | Refuse:
+    """Accept if every rule passes; otherwise the first reason."""
+    for rule in rules:
+        reason = rule(variant)
+        if reason is not None:
+            return Refuse(reason)
+    return Accept(cost, why)
+
+
+def only(*classes: Class) -> Rule:
+    def rule(variant: Variant) -> str | None:
+        found = variant.facts.cls
+        return None if found in classes else f"it takes {_either(classes)}, this is: {found.value}"
+
+    return rule
+
+
+def minimisation(variant: Variant) -> str | None:
+    if isinstance(variant.problem.statement, Minimize):
+        return None
+    return f"it minimises, this is: {variant.facts.cls.value}"
+
+
+def unconstrained(variant: Variant) -> str | None:
+    return "there are constraints" if variant.facts.constrained else None
+
+
+def affine_constraints(variant: Variant) -> str | None:
+    """Constraints are explicit affine equalities and inequalities; none hides in a declaration."""
+    return None if variant.facts.affine_constraints else "a constraint is not an affine (in)equality"
+
+
+def equalities_only(variant: Variant) -> str | None:
+    reason = affine_constraints(variant)
+    if reason is None and any(isinstance(c, Inequality) for c in variant.problem.constraints):
+        return "there are inequalities"
+    return reason
+
+
+def smooth(variant: Variant) -> str | None:
+    return None if variant.facts.smooth else "the objective is not twice differentiable everywhere"
+
+
+def convex(variant: Variant) -> str | None:
+    return None if variant.facts.convex else "it is not certified convex"
+
+
+def quadratic(variant: Variant) -> str | None:
+    """The objective is a polynomial of degree 2 or less, and convex."""
+    degree = variant.facts.degree
+    if degree is None:
+        return "the objective is not quadratic"
+    return None if degree < 2 or variant.facts.convex else "the quadratic objective is not certified convex"
+
+
+def residuals(variant: Variant) -> str | None:
+    return None if variant.facts.residuals else "the objective is not a sum of squares"
+
+
+def projection(*names: str) -> Rule:
+    """The problem is one of the named projections or proximal maps."""
+
+    def rule(variant: Variant) -> str | None:
+        found = variant.facts.projection
+        if found is None:
+            return "it is no known projection or proximal map"
+        return None if found.name in names else f"it has no formula for `{found.name}`"
+
+    return rule
+
+
+def no_extern(variant: Variant) -> str | None:
+    """The problem calls no host function."""
+    calls = next((node for node in walk(variant.problem) if isinstance(node, Extern)), None)
+    return None if calls is None else f"it cannot see into the host function `{calls.name}`"
+
+
+def _either(classes: tuple[Class, ...]) -> str:
+    names = [cls.value for cls in classes]
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " or " + names[-1]
