@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from declarative.atoms.record import Attrs, ShapeError, ShapeRule
+from declarative.atoms.record import Attrs, ShapeError
 from declarative.dims import Dim, Shape
 
 ONE = Dim.of(1)
