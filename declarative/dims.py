@@ -53,6 +53,19 @@ class Dim:
                 total[monomial] = total.get(monomial, 0) + a * b
         return _canonical(total)
 
+    def linear_in(self, name: str) -> tuple[Dim, Dim] | None:
+        """(factor, rest) with self = factor * name + rest and no `name` in either, if it has that form."""
+        factor, rest = Dim(()), Dim(())
+        for monomial, coefficient in self.terms:
+            if name not in monomial:
+                rest = rest + Dim(((monomial, coefficient),))
+            elif monomial.count(name) == 1:
+                at = monomial.index(name)
+                factor = factor + Dim(((monomial[:at] + monomial[at + 1 :], coefficient),))
+            else:
+                return None
+        return factor, rest
+
     def value(self, sizes: Mapping[str, int]) -> int:
         """The number, once every name has one."""
         total = 0

@@ -1,0 +1,169 @@
+"""A planned problem -> the text of a Python module that solves it with JAX. What is printed is what runs."""
+
+from __future__ import annotations
+
+from declarative import ir
+from declarative.backends.jax.functions import FORMS
+from declarative.backends.jax.printer import reads_data, tidy
+from declarative.backends.jax.writer import Function, Scope, comment, count, scope_of
+from declarative.dims import Dim
+from declarative.plan import Choice
+
+
+def emit(choice: Choice) -> str:
+    """The module's source. It reads two names of its namespace: `static` and `extern`, both mappings."""
+    problem, engine = choice.variant.problem, choice.engine
+    scope = scope_of(problem)
+    form = FORMS[engine.form](scope, choice.variant)
+    functions = [
+        _size(scope),
+        _unpack(scope),
+        *([_objective(scope)] if isinstance(problem.statement, ir.Minimize) else []),
+        *form.functions,
+        _outputs(scope),
+        _duals(scope),
+    ]
+    solver = f"SOLVER = {engine.name}.Solver({', '.join(form.arguments)})\n"
+    body = "\n\n".join([*functions, solver])
+    return "\n".join([*_head(choice, body), *_constants(scope), "", "", body])
+
+
+def _head(choice: Choice, body: str) -> list[str]:
+    problem, engine = choice.variant.problem, choice.engine
+    title = f"Problem `{problem.name}`, solved by the engine `{engine.name}`."
+    doc = "\n\n".join(part for part in (_quoted(problem.doc), title) if part)
+    lines = [f'"""{doc}"""' if "\n" not in doc else f'"""{doc}\n"""', ""]
+    if "jax." in body.replace("jax.numpy", ""):
+        lines.append("import jax")
+    if "jnp." in body:
+        lines.append("import jax.numpy as jnp")
+    lines.append("")
+    if "rt." in body:
+        lines.append("from declarative.backends.jax import runtime as rt")
+    lines.append(f"from {type(engine).__module__.rpartition('.')[0]} import {engine.name}")
+    return lines
+
+
+def _constants(scope: Scope) -> list[str]:
+    """Static parameters and host functions are names of the module."""
+    lines = [
+        f"{scope.names[p.name]} = static[{p.name!r}]" for p in scope.problem.params if "static" in p.properties
+    ]
+    lines += [f"{scope.names[e.name]} = extern[{e.name!r}]" for e in scope.problem.externs]
+    return ["", *lines] if lines else []
+
+
+def _quoted(doc: str) -> str:
+    printable = "".join(c for c in doc if c.isprintable() or c == "\n")
+    return printable.replace("\\", "\\\\").replace('"', "'").strip()
+
+
+def _size(scope: Scope) -> str:
+    function = Function(scope)
+    function.returns(f"return {function.dim(scope.size)}")
+    return function.text("size(params)", "How many unknown numbers there are.", unknowns=None)
+
+
+def _unpack(scope: Scope) -> str:
+    function = Function(scope)
+    start, parts = Dim(()), []
+    for unknown in scope.problem.unknowns:
+        stop = start + count(unknown.type.shape)
+        if unknown.type.shape:
+            piece = f"flat[{function.dim(start)} : {function.dim(stop)}]"
+            if len(unknown.type.shape) > 1:
+                piece += f".reshape({', '.join(function.dim(dim) for dim in unknown.type.shape)})"
+        else:
+            piece = f"flat[{function.dim(start)}]"
+        parts.append(f"    {piece},  # {scope.names[unknown.name]}")
+        start = stop
+    function.returns("return (", *parts, ")")
+    return function.text("unpack(flat, params)", "The flat vector of unknowns as arrays.", unknowns=None)
+
+
+def _objective(scope: Scope) -> str:
+    statement = scope.problem.statement
+    assert isinstance(statement, ir.Minimize)
+    function = Function(scope, [statement.value])
+    value = function.expr(statement.value)
+    function.returns(f"return {tidy(value)}{comment(statement.value)}")
+    return function.text("objective(unknowns, params)")
+
+
+def _outputs(scope: Scope) -> str:
+    """Outputs of the user's program: unknowns, expressions of them, multipliers and the optimal value."""
+    problem = scope.problem
+    speaking = [o.value for o in problem.outputs if not isinstance(o.value, ir.Dual | ir.OptimalValue)]
+    function = Function(scope, speaking)
+    lines, unknowns = [], "unpack(point.z, params)"
+    for output in problem.outputs:
+        match output.value:
+            case ir.Dual(label=label):
+                text = f"duals(point, params)[{label!r}]"
+            case ir.OptimalValue():
+                text = "objective(unpack(point.z, params), params)"
+            case value:
+                text = tidy(function.expr(value))
+        lines.append(f"    {text},  # {scope.names.get(output.name, output.name)}")
+    function.returns("return (", *lines, ")")
+    return function.text("outputs(point, params)", unknowns=unknowns)
+
+
+def _duals(scope: Scope) -> str:
+    """Multipliers by label: slices of `point.eq` and `point.ineq`, in the order of the constraints."""
+    function = Function(scope)
+    start = {"eq": Dim(()), "ineq": Dim(())}
+    slices: dict[str, list[str]] = {}
+    for constraint in scope.problem.constraints:
+        rows = rows_of(constraint)
+        if rows is None:
+            continue
+        side, shape = rows
+        piece, stop = _slice(function, constraint, side, start[side], shape)
+        if constraint.label is not None:
+            slices.setdefault(constraint.label, []).append(piece)
+        start[side] = stop
+    entries = [
+        f"    {label!r}: {parts[0] if len(parts) == 1 else '(' + ', '.join(parts) + ')'},"
+        for label, parts in slices.items()
+    ]
+    function.returns(*(["return {", *entries, "}"] if entries else ["return {}"]))
+    return function.text("duals(point, params)", unknowns=None)
+
+
+def _slice(
+    function: Function, constraint: ir.Constraint, side: str, start: Dim, shape: tuple[Dim, ...]
+) -> tuple[str, Dim]:
+    """A constraint's multipliers as text, and where those of the next one start."""
+    if constraint.where is None or reads_data(constraint.where):
+        stop = start + count(shape)
+        piece = f"point.{side}[{function.dim(start)} : {function.dim(stop)}]"
+        return f"{piece}.reshape({function.shape(shape)})", stop
+    # A filter on the indices leaves some rows out: they are counted when the function is traced.
+    ends = [f"({function.dim(b.first)}, {function.dim(b.last)}), " for b in constraint.binders]
+    where = function.printer.function([constraint.where], constraint.binders, function.block)
+    picked, rows = function.printer.fresh("picked"), function.printer.fresh("rows")
+    inner = count(shape[len(constraint.binders) :])
+    function.block.lines += [
+        f"{picked} = rt.pick({where}, {''.join(ends)})",
+        f"{rows} = {picked}[0].shape[0] * ({function.dim(inner)})",
+    ]
+    stop = start + Dim.of(rows)
+    piece = f"point.{side}[{function.dim(start)} : {function.dim(stop)}]"
+    return f"rt.spread({piece}, {picked}, {''.join(ends)}shape={function.shape(shape)})", stop
+
+
+def rows_of(constraint: ir.Constraint) -> tuple[str, tuple[Dim, ...]] | None:
+    """Which multipliers a constraint has, and their shape: its quantifiers' extents, then its own axes."""
+    if not isinstance(constraint, ir.Equality | ir.Inequality):
+        return None
+    shape = tuple(binder.last - binder.first for binder in constraint.binders)
+    body = broadcast(constraint.left.type.shape, constraint.right.type.shape)
+    return ("eq" if isinstance(constraint, ir.Equality) else "ineq"), (*shape, *body)
+
+
+def broadcast(left: tuple[Dim, ...], right: tuple[Dim, ...]) -> tuple[Dim, ...]:
+    """The shape of an elementwise operation: scalars and axes of length 1 stretch."""
+    if not left or not right:
+        return left or right
+    return tuple(b if a.constant == 1 else a for a, b in zip(left, right, strict=True))

@@ -1,0 +1,133 @@
+"""The functions that each form of engine asks for, written for one problem: FORMS[engine.form]."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from declarative import ir
+from declarative.backends.jax.printer import tidy
+from declarative.backends.jax.writer import Function, Scope, comment
+from declarative.plan.engine import Variant
+
+
+@dataclass(frozen=True)
+class Form:
+    """Sources of the functions, and the arguments that `Solver(...)` takes."""
+
+    functions: tuple[str, ...]
+    arguments: tuple[str, ...]
+
+
+def quadratic(scope: Scope, variant: Variant) -> Form:
+    """min 1/2 z'Pz + q'z subject to A z = b, G z <= h, as `data(params)`."""
+    from declarative.backends.jax.quadratic import data
+
+    return Form(data(scope), ("data",))
+
+
+def smooth(scope: Scope, variant: Variant) -> Form:
+    return Form((cost(scope),), ("cost", "size"))
+
+
+def least_squares(scope: Scope, variant: Variant) -> Form:
+    residuals = variant.facts.residuals or ()
+    function = Function(scope, residuals)
+    parts = [f"    {tidy(function.expr(residual))}," for residual in residuals]
+    function.returns("return rt.flat(", *parts, "    like=params,", ")")
+    text = function.text(
+        "residuals(flat, params)", "The sum of their squares is what is minimised.", "unpack(flat, params)"
+    )
+    return Form((text,), ("residuals", "size"))
+
+
+def equations(scope: Scope, variant: Variant) -> Form:
+    statement = scope.problem.statement
+    assert isinstance(statement, ir.Root)
+    function = Function(scope, [side for pair in statement.equations for side in pair])
+    parts = [
+        f"    {tidy(f'{function.expr(left)} - {function.expr(right)}')},{comment(left)}"
+        for left, right in statement.equations
+    ]
+    function.returns("return rt.flat(", *parts, "    like=params,", ")")
+    text = function.text("equations(flat, params)", "Zero at a root.", "unpack(flat, params)")
+    return Form((text,), ("equations", "size"))
+
+
+def fixed_map(scope: Scope, variant: Variant) -> Form:
+    statement = scope.problem.statement
+    assert isinstance(statement, ir.FixedPoint)
+    images = dict(statement.maps)
+    order = [unknown.name for unknown in scope.problem.unknowns]
+    function = Function(scope, [images[name] for name in order])
+    parts = [f"    {tidy(function.expr(images[name]))},  # {scope.names[name]}" for name in order]
+    function.returns("return rt.flat(", *parts, "    like=params,", ")")
+    text = function.text("step(flat, params)", "The map whose fixed point is sought.", "unpack(flat, params)")
+    return Form((text,), ("step", "size"))
+
+
+def projection(scope: Scope, variant: Variant) -> Form:
+    """The nearest point of a known set: `centre(params)` is what is projected."""
+    found = variant.facts.projection
+    assert found is not None
+    point = Function(scope, [found.point])
+    point.returns(f"return {tidy(point.expr(found.point))}{comment(found.point)}")
+    args = Function(scope, found.args)
+    args.returns("return (" + "".join(f"{tidy(args.expr(arg))}, " for arg in found.args) + ")")
+    functions = (
+        point.text("centre(params)", "The point to be projected.", unknowns=None),
+        args.text("set_args(params)", f"What fixes the set `{found.name}`.", unknowns=None),
+    )
+    return Form(functions, (repr(found.name), "centre", "set_args"))
+
+
+def cost(scope: Scope) -> str:
+    """The objective as it is minimised."""
+    statement = scope.problem.statement
+    assert isinstance(statement, ir.Minimize)
+    function = Function(scope)
+    sign = "-" if statement.sense < 0 else ""
+    function.returns(f"return {sign}objective(unpack(flat, params), params)")
+    return function.text("cost(flat, params)", "What is minimised.", unknowns=None)
+
+
+def constraints(scope: Scope, kind: type[ir.Equality | ir.Inequality]) -> str:
+    """All equalities (zero where they hold) or inequalities (at most zero), one after the other."""
+    chosen = [c for c in scope.problem.constraints if isinstance(c, kind)]
+    function = Function(scope, [side for c in chosen for side in (c.left, c.right)])
+    parts = [f"    {_difference(function, c)},{comment(c, c.label)}" for c in chosen]
+    function.returns("return rt.flat(", *parts, "    like=params,", ")")
+    name, doc = ("equalities", "Zero where they hold.") if kind is ir.Equality else (
+        "inequalities",
+        "At most zero where they hold.",
+    )
+    return function.text(f"{name}(flat, params)", doc, "unpack(flat, params)")
+
+
+def _difference(function: Function, constraint: ir.Equality | ir.Inequality) -> str:
+    left, right, printer = constraint.left, constraint.right, function.printer
+    if not constraint.binders:
+        return difference(function.expr(left), function.expr(right))
+    over, mask = printer.ranges(constraint.binders, constraint.where, function.block)
+    body = printer.function([left, right], constraint.binders, function.block, difference)
+    values = f"jax.vmap({body})({over})"
+    if mask is None:
+        return values
+    neutral = "0.0" if isinstance(constraint, ir.Equality) else "-1.0"
+    return f"rt.mask_rows({values}, jax.vmap({mask})({over}), {neutral})"
+
+
+def difference(left: str, right: str) -> str:
+    if right.strip("()") in ("0", "0.0"):
+        return tidy(left)
+    return tidy(f"-{right}" if left.strip("()") in ("0", "0.0") else f"{left} - {right}")
+
+
+FORMS: dict[str, Callable[[Scope, Variant], Form]] = {
+    "quadratic": quadratic,
+    "smooth": smooth,
+    "least_squares": least_squares,
+    "equations": equations,
+    "map": fixed_map,
+    "projection": projection,
+}

@@ -1,0 +1,106 @@
+"""What emitted modules call besides jax.numpy: index sets, flattening, and a few functions it lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from declarative.backends.jax.forms import Quadratic
+
+Range = tuple[int, int]
+
+
+# ---- dtypes and flat vectors -------------------------------------------------------------------
+
+
+def dtype(params: tuple[Any, ...]) -> Any:
+    """The common floating dtype of one element's parameters."""
+    leaves = [leaf.dtype for leaf in jax.tree.leaves(params) if jnp.issubdtype(leaf.dtype, jnp.floating)]
+    return jnp.result_type(*leaves) if leaves else jnp.result_type(float)
+
+
+def flat(*arrays: Array, like: tuple[Any, ...]) -> Array:
+    """The arrays raveled and joined, in the dtype of the parameters `like`."""
+    kind = dtype(like)
+    if not arrays:
+        return jnp.zeros(0, kind)
+    return jnp.concatenate([jnp.ravel(jnp.asarray(array)).astype(kind) for array in arrays])
+
+
+# ---- index sets --------------------------------------------------------------------------------
+
+
+def grid(*ranges: Range) -> list[Array]:
+    """All index tuples of the product of half-open ranges, as one vector per index, in C order."""
+    axes = np.meshgrid(*(np.arange(*ends) for ends in ranges), indexing="ij")
+    return [jnp.asarray(axis.ravel()) for axis in axes]
+
+
+def pick(where: Callable[..., Array], *ranges: Range) -> list[Array]:
+    """The index tuples of `grid` for which `where` holds; it reads indices and sizes only."""
+    with jax.ensure_compile_time_eval():
+        axes = grid(*ranges)
+        kept = np.asarray(jax.vmap(where)(*axes)) if axes[0].size else np.zeros(0, bool)
+        return [jnp.asarray(np.asarray(axis)[kept]) for axis in axes]
+
+
+def spread(values: Array, kept: list[Array], *ranges: Range, shape: tuple[int, ...]) -> Array:
+    """Rows given for the picked index tuples only -> an array over all of them, zero elsewhere."""
+    rows = values.reshape(kept[0].shape[0], -1)
+    offsets = tuple(index - first for index, (first, _) in zip(kept, ranges, strict=True))
+    whole = jnp.zeros((*(last - first for first, last in ranges), rows.shape[1]), values.dtype)
+    return whole.at[offsets].set(rows).reshape(shape)
+
+
+def reduce_where(op: str, values: Array, mask: Array) -> Array:
+    """Sum, max, min, prod or mean over the leading axis, where the mask holds."""
+    mask = mask.reshape(mask.shape + (1,) * (values.ndim - 1))
+    if op == "mean":
+        return jnp.sum(jnp.where(mask, values, 0), axis=0) / jnp.sum(mask)
+    neutral = {"sum": 0.0, "prod": 1.0, "max": -jnp.inf, "min": jnp.inf}[op]
+    return getattr(jnp, op)(jnp.where(mask, values, neutral), axis=0)
+
+
+def mask_rows(rows: Array, mask: Array, neutral: float) -> Array:
+    """Rows of a quantified constraint; those whose filter fails always hold."""
+    return jnp.where(mask.reshape(mask.shape + (1,) * (rows.ndim - 1)), rows, neutral)
+
+
+# ---- quadratic programs ------------------------------------------------------------------------
+
+
+def zeros(size: int, params: tuple[Any, ...]) -> Array:
+    return jnp.zeros(size, dtype(params))
+
+
+def linear_part(function: Callable[[Array, Any], Array], size: int, params: tuple[Any, ...]) -> Array:
+    """The matrix of an affine function of the flat unknowns."""
+    return jax.jacfwd(function)(zeros(size, params), params)
+
+
+def constant_part(function: Callable[[Array, Any], Array], size: int, params: tuple[Any, ...]) -> Array:
+    """Minus the value at zero of an affine function: the right-hand side that goes with its matrix."""
+    return -function(zeros(size, params), params)
+
+
+def second_order(function: Callable[[Array, Any], Array], size: int, params: tuple[Any, ...]) -> Array:
+    """The Hessian of a quadratic function."""
+    return jax.hessian(function)(zeros(size, params), params)
+
+
+def first_order(function: Callable[[Array, Any], Array], size: int, params: tuple[Any, ...]) -> Array:
+    """The gradient at zero of a quadratic function."""
+    return jax.grad(function)(zeros(size, params), params)
+
+
+def quadratic(
+    params: tuple[Any, ...], *, P: Any, q: Any, A: Any, b: Any, G: Any, h: Any
+) -> Quadratic:
+    """The data of a quadratic program in the dtype of the parameters."""
+    kind = dtype(params)
+    return Quadratic(*(jnp.asarray(block).astype(kind) for block in (P, q, A, b, G, h)))
