@@ -7,7 +7,7 @@ from enum import Enum
 
 from declarative.atoms.record import Curvature
 from declarative.errors import Diagnostic
-from declarative.ir import Expr
+from declarative.ir import Binder, Expr
 
 
 class Class(Enum):
@@ -34,11 +34,32 @@ class Certificate:
 
 @dataclass(frozen=True)
 class Projection:
-    """minimise scale * ||x - point||^2 (+ weight * ||x||_1 for `soft_threshold`) over a known set."""
+    """minimise scale * ||x - point||^2 (+ weight * ||x||_1) over a known set; x is the only unknown.
 
-    name: str  # "free", "simplex", "box", "ball", "affine", "soc", "psd", "nonneg", "soft_threshold"
+    | name | args | set |
+    |---|---|---|
+    | free, nonneg, soc, psd, monotone | | |
+    | simplex | radius, absent for 1 | x >= 0, sum(x) == radius |
+    | box | lower, upper: scalars or of x's shape, `Const(inf)` where open | lower <= x <= upper |
+    | ball, ball_1, ball_inf, sphere | radius | norm(x) <= radius, == for the sphere |
+    | affine | A, b | A @ x == b |
+    | soft_threshold | threshold = weight / (2 * scale) | |
+
+    `point` has the shape of x.
+    """
+
+    name: str
     point: Expr
     args: tuple[Expr, ...] = ()
+
+
+@dataclass(frozen=True)
+class Residual:
+    """`value`, an array, once for every value of the binders where `where` holds."""
+
+    value: Expr
+    binders: tuple[Binder, ...] = ()
+    where: Expr | None = None
 
 
 @dataclass(frozen=True)
@@ -51,7 +72,7 @@ class Facts:
     affine_constraints: bool
     constrained: bool
     smooth: bool  # objective and constraints twice differentiable in the unknowns
-    residuals: tuple[Expr, ...] | None  # objective = sum of their squares + constant, up to `scale`
+    residuals: tuple[Residual, ...] | None  # the minimiser of the sum of their squares is the problem's
     projection: Projection | None
     unique: Certificate
     differentiable: Certificate

@@ -1,0 +1,117 @@
+"""Reads a problem's declarations; gives what they promise about names, and which expressions are constant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from declarative.ir import (
+    Apply,
+    AtTime,
+    Const,
+    Dual,
+    Expr,
+    Extern,
+    Index,
+    OptimalValue,
+    Param,
+    Parameter,
+    Problem,
+    Reduce,
+    Set,
+    Slice,
+    SubProblem,
+    Unknown,
+    Variable,
+)
+
+T = TypeVar("T")
+
+
+class Memo(Generic[T]):
+    """A function of expressions, computed once per object: shared sub-expressions are read once."""
+
+    def __init__(self, compute: Callable[[Expr], T]):
+        self._compute = compute
+        self._known: dict[int, tuple[Expr, T]] = {}  # the expression is kept, so that ids stay its own
+
+    def __call__(self, expr: Expr) -> T:
+        found = self._known.get(id(expr))
+        if found is None:
+            found = self._known[id(expr)] = (expr, self._compute(expr))
+        return found[1]
+
+
+def children(expr: Expr) -> Iterator[Expr]:
+    """The expressions directly under one that its value depends on."""
+    match expr:
+        case Apply(args=args) | Extern(args=args) | SubProblem(args=args):
+            yield from args
+        case Index(array=array, items=items):
+            yield array
+            yield from (item for item in items if not isinstance(item, Slice))
+        case Reduce(body=body, where=where):
+            yield body
+            if where is not None:
+                yield where
+        case AtTime(time=time):
+            yield time
+        case _:
+            return
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Declarations by name."""
+
+    declarations: dict[str, Parameter | Variable]
+
+    @staticmethod
+    def of(problem: Problem) -> Scope:
+        return Scope({item.name: item for item in (*problem.params, *problem.unknowns)})
+
+    def properties(self, expr: Expr) -> frozenset[str]:
+        found = self._declared(expr)
+        return found.properties if found is not None else frozenset()
+
+    def within(self, expr: Expr) -> Set | None:
+        found = self._declared(expr)
+        return found.within if found is not None else None
+
+    def default(self, expr: Expr) -> Expr | None:
+        found = self._declared(expr)
+        return found.default if isinstance(found, Parameter) else None
+
+    def _declared(self, expr: Expr) -> Parameter | Variable | None:
+        return self.declarations.get(expr.name) if isinstance(expr, (Param, Unknown)) else None
+
+
+def constants() -> Memo[bool]:
+    """Whether an expression is free of unknowns."""
+
+    def compute(expr: Expr) -> bool:
+        if isinstance(expr, (Unknown, AtTime, Dual, OptimalValue)):
+            return False
+        return all(constant(child) for child in children(expr))
+
+    constant = Memo(compute)
+    return constant
+
+
+def number(expr: Expr) -> float | None:
+    """The value of a literal, a negated literal, or a quotient of literals."""
+    match expr:
+        case Const(value=value) if not isinstance(value, bool):
+            return float(value)
+        case Apply(atom="neg", args=(inner,)):
+            found = number(inner)
+            return None if found is None else -found
+        case Apply(atom="div", args=(top, bottom)):
+            a, b = number(top), number(bottom)
+            return a / b if a is not None and b else None
+        case Apply(atom="mul", args=(left, right)):
+            a, b = number(left), number(right)
+            return a * b if a is not None and b is not None else None
+        case _:
+            return None
