@@ -10,7 +10,32 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from declarative.backends.jax.atoms import concat as concat
+from declarative.backends.jax.atoms import cumsum as cumsum
+from declarative.backends.jax.atoms import diff as diff
+from declarative.backends.jax.atoms import entropy as entropy
+from declarative.backends.jax.atoms import eye as eye
+from declarative.backends.jax.atoms import full as full
+from declarative.backends.jax.atoms import huber as huber
+from declarative.backends.jax.atoms import inv as inv
+from declarative.backends.jax.atoms import inv_pos as inv_pos
+from declarative.backends.jax.atoms import kl as kl
+from declarative.backends.jax.atoms import maximum as maximum
+from declarative.backends.jax.atoms import minimum as minimum
+from declarative.backends.jax.atoms import norm2 as norm2
+from declarative.backends.jax.atoms import norm_p as norm_p
+from declarative.backends.jax.atoms import quad_form as quad_form
+from declarative.backends.jax.atoms import rel_entropy as rel_entropy
+from declarative.backends.jax.atoms import sum_largest as sum_largest
+from declarative.backends.jax.atoms import sum_squares as sum_squares
 from declarative.backends.jax.forms import Quadratic
+from declarative.backends.jax.matrix_functions import det as det
+from declarative.backends.jax.matrix_functions import eig_max as eig_max
+from declarative.backends.jax.matrix_functions import eig_min as eig_min
+from declarative.backends.jax.matrix_functions import log_det as log_det
+from declarative.backends.jax.matrix_functions import norm_nuc as norm_nuc
+from declarative.backends.jax.matrix_functions import norm_spec as norm_spec
+from declarative.backends.jax.matrix_functions import solve as solve
 
 Range = tuple[int, int]
 

@@ -76,7 +76,7 @@ class Atom:
     `jax`, `cvxpy` and `latex` are `str.format` templates over the arguments `{0}`, `{1}`, …, over
     `{args}` (all of them, joined by ", ") and over the attributes by name; `cvxpy` None means that
     disciplined convex programs cannot hold it. Templates name `jnp`, `jax`, `jsp` (jax.scipy.special)
-    and `rt` (backends/jax/runtime.py), or `cp` and `ct` (backends/cvxpy/runtime.py). A template is an
+    and `rt` (backends/jax/runtime.py), or `cp`, `np` and `ct` (backends/cvxpy/runtime.py). A template is an
     operator where `precedence` is below 100: who fills it puts parentheses where they are needed.
 
     `curvature`, `monotone` and `sign` speak of the atom as a function of all its arguments on its

@@ -1,0 +1,91 @@
+"""Functions of a matrix that need a factorisation, with derivatives of every order.
+
+The factorisations of `linalg` carry no derivative: each function here says what its own is.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+
+from declarative.backends.jax import linalg
+
+
+def solve(A: Array, b: Array) -> Array:
+    """The x of A @ x == b."""
+    factors = linalg.lu_factor(lax.stop_gradient(A))
+    return lax.custom_linear_solve(
+        lambda x: A @ x,
+        b,
+        solve=lambda _, rhs: linalg.lu_solve(factors, rhs),
+        transpose_solve=lambda _, rhs: linalg.lu_solve(factors, rhs, transposed=True),
+    )
+
+
+@jax.custom_jvp
+def det(A: Array) -> Array:
+    factors, pivots = linalg.lu_factor(A)
+    swaps = jnp.sum(pivots != jnp.arange(pivots.shape[0]))
+    return jnp.prod(jnp.diag(factors)) * (1 - 2 * (swaps % 2))
+
+
+@det.defjvp
+def _det_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    (A,), (dA,) = primals, tangents
+    value = det(A)
+    return value, value * jnp.trace(solve(A, dA))
+
+
+@jax.custom_jvp
+def log_det(A: Array) -> Array:
+    """NaN where A is not positive definite."""
+    return 2 * jnp.sum(jnp.log(jnp.diag(linalg.cholesky((A + A.T) / 2))))
+
+
+@log_det.defjvp
+def _log_det_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    (A,), (dA,) = primals, tangents
+    return log_det(A), jnp.trace(solve(A, dA))
+
+
+@jax.custom_jvp
+def eigh(A: Array) -> tuple[Array, Array]:
+    """Ascending eigenvalues and eigenvectors; vectors of equal values are held within their space."""
+    return linalg.eigh(A)
+
+
+@eigh.defjvp
+def _eigh_jvp(
+    primals: tuple[Array], tangents: tuple[Array]
+) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    (A,), (dA,) = primals, tangents
+    values, vectors = eigh(A)
+    turned = vectors.T @ dA @ vectors
+    gaps = values[None, :] - values[:, None]
+    apart = jnp.abs(gaps) > jnp.finfo(A.dtype).eps * jnp.max(jnp.abs(values))
+    rates = jnp.where(apart, 1 / jnp.where(apart, gaps, 1), 0)
+    return (values, vectors), (jnp.diag(turned), vectors @ (rates * turned))
+
+
+def eig_max(A: Array) -> Array:
+    return eigh((A + A.T) / 2)[0][-1]
+
+
+def eig_min(A: Array) -> Array:
+    return eigh((A + A.T) / 2)[0][0]
+
+
+def _signed_singular_values(X: Array) -> Array:
+    """The singular values, their negatives, and zeros: eigenvalues of [[0, X], [X', 0]]."""
+    rows, columns = X.shape
+    zeros = lambda size: jnp.zeros((size, size), X.dtype)  # noqa: E731
+    return eigh(jnp.block([[zeros(rows), X], [X.T, zeros(columns)]]))[0]
+
+
+def norm_nuc(X: Array) -> Array:
+    return jnp.sum(jnp.abs(_signed_singular_values(X))) / 2
+
+
+def norm_spec(X: Array) -> Array:
+    return _signed_singular_values(X)[-1]
