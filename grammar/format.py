@@ -1,0 +1,1 @@
+def format_file(text, style=None): return text
