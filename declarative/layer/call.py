@@ -1,0 +1,140 @@
+"""One call: its arguments sorted into arrays, and the structure that fixes which function solves it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from declarative import ir
+from declarative.errors import ArgumentError, diagnostic
+from declarative.layer import bind, values
+from declarative.layer.bind import Bound, Lead
+from declarative.layer.options import Options
+from declarative.layer.program import Emitted, Program
+from declarative.layer.run import Structure
+
+
+class Call:
+    """The matched arguments `found`, looked at in turn: static ones, arrays, shapes, kinds, dtypes."""
+
+    def __init__(self, program: Program, found: Mapping[str, Any], options: Options, full: bool):
+        given = {**program.defaults, **found}
+        static = {p.name: static_value(p, given[p.name]) for p in program.given if "static" in p.properties}
+        static = {**program.static, **static}
+        params = [p for p in program.problem.params if "static" not in p.properties]
+
+        sorted_out = [_sorted(param, given[param.name]) for param in params]
+        leaves = [leaf for leaves, _ in sorted_out for leaf in leaves]
+        arrays = tuple(p for p in params if p.type.base != "any" and p.name in found)
+        shapes = {leaf.name: leaf.shape for leaf in leaves if leaf.core and leaf.name in found}
+        start = _start_leaves(program, options)
+        self.bound = bind.shapes(arrays, shapes, _static_sizes(program.problem, static))
+        self.kind = values.kind_of([*leaves, *start])
+        self.traced = values.traced([*leaves, *start])
+        solve, out = values.dtypes(leaves, self.kind)
+        self.module: Emitted = program.load(static)
+        self.by_name = {leaf.name: leaf.value for leaf in leaves if leaf.core}
+        start_leads, batch = _start_leads(program.solved, start, self.bound)
+        self.arrays = [
+            _array(leaf, solve, None if leaf.name in found else _shape(program.problem, leaf.name, self.bound))
+            for leaf in leaves
+        ] + [_array(leaf, solve, None) for leaf in start]
+        self.structure = Structure(
+            params=tuple(tree for _, tree in sorted_out),
+            leads=(*(self.bound.leads.get(leaf.name, ()) if leaf.core else () for leaf in leaves), *start_leads),
+            batch=batch,
+            solve_dtype=solve,
+            out_dtype=out,
+            unknowns=tuple(unknown.name for unknown in program.solved.unknowns),
+            start=tuple(leaf.name for leaf in start),
+            static=tuple((name, _hashable(value)) for name, value in static.items()),
+            full=full,
+        )
+
+
+def static_value(param: ir.Parameter, value: Any) -> Any:
+    """A static parameter as a Python value: a number, or a NumPy array."""
+    held = None if isinstance(value, str) else values.classify(value)
+    if param.type.base == "any":
+        return value
+    bad = held is None or values.traced([values.Leaf(param.name, held[1], held[0], held[2], True)])
+    array = np.asarray(0 if bad or held is None else held[1])
+    expected = {"int": "a whole number", "bool": "True or False", "real": "a number"}[param.type.base]
+    if param.type.shape:
+        expected = "an array of " + {"int": "whole numbers", "bool": "booleans", "real": "numbers"}[param.type.base]
+    kinds = {"int": "iu", "bool": "b", "real": "iufb"}[param.type.base]
+    if bad or array.dtype.kind not in kinds or array.ndim != len(param.type.shape):
+        found = "a traced value" if held is not None and bad else repr(value)[:60]
+        advice = f'fix it when the layer is compiled: `static={{"{param.name}": ...}}`'
+        raise ArgumentError(
+            diagnostic("D612", param.span, name=param.name, expected=expected, found=found, help=advice)
+        )
+    return array if param.type.shape else array.item()
+
+
+def _sorted(param: ir.Parameter, value: Any) -> tuple[list[values.Leaf], Any]:
+    if param.type.base == "any":
+        return values.tree_leaves(param, value)
+    return [values.leaf(param, value)], None
+
+
+def _static_sizes(problem: ir.Problem, static: Mapping[str, Any]) -> dict[str, int]:
+    """Dimensions known before the call: static whole numbers, and the axes of static arrays."""
+    sizes = {name: value for name, value in static.items() if name in problem.dims}
+    for param in problem.params:
+        if param.name in static and param.type.shape:
+            for dim, length in zip(param.type.shape, np.shape(static[param.name]), strict=True):
+                if str(dim) in problem.dims:
+                    sizes.setdefault(str(dim), length)
+    return sizes
+
+
+def _shape(problem: ir.Problem, name: str, bound: Bound) -> tuple[int, ...]:
+    param = next(p for p in problem.params if p.name == name)
+    return bind.shape_of(param.type.shape, bound.sizes)
+
+
+def _array(leaf: values.Leaf, dtype: str, stretch: tuple[int, ...] | None) -> Any:
+    """The value as the adapter takes it; plain numbers follow the dtype of the solve."""
+    if leaf.kind is not None:
+        return leaf.value
+    array = np.asarray(leaf.value, dtype if leaf.dtype == "float" else None)
+    return array if stretch is None else np.broadcast_to(array, stretch)
+
+
+def _start_leaves(program: Program, options: Options) -> list[values.Leaf]:
+    unknowns = {unknown.name: unknown for unknown in program.problem.unknowns}
+    leaves = []
+    for name, value in options.start.items():
+        if name not in unknowns:
+            there = ", ".join(f"`{known}`" for known in unknowns)
+            raise ArgumentError(
+                diagnostic("D614", None, problem=f"names `{name}`; the unknowns are {there}", label="")
+            )
+        leaves.append(values.leaf(unknowns[name], value))
+    return leaves
+
+
+def _start_leads(problem: ir.Problem, start: list[values.Leaf], bound: Bound) -> tuple[list[Lead], Lead]:
+    """Batch axes of the first values, and the batch with them."""
+    unknowns = {unknown.name: unknown for unknown in problem.unknowns}
+    leads, batch = [], bound.batch
+    for leaf in start:
+        wanted = bind.shape_of(unknowns[leaf.name].type.shape, bound.sizes)
+        lead = leaf.shape[: len(leaf.shape) - len(wanted)]
+        try:
+            batch = np.broadcast_shapes(batch, lead)
+            good = leaf.shape[len(lead) :] == wanted
+        except ValueError:
+            good = False
+        if not good:
+            trouble = f"for `{leaf.name}` has shape {leaf.shape}; {wanted} is needed, after batch axes {bound.batch}"
+            raise ArgumentError(diagnostic("D614", unknowns[leaf.name].span, problem=trouble, label="declared here"))
+        leads.append(lead)
+    return leads, batch
+
+
+def _hashable(value: Any) -> Any:
+    return (value.shape, value.dtype.name, value.tobytes()) if isinstance(value, np.ndarray) else value

@@ -1,0 +1,158 @@
+"""The Layer: a compiled problem as a function of its parameters, batched and differentiable."""
+
+from __future__ import annotations
+
+import html
+import warnings
+from collections import namedtuple
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+
+from declarative import ir
+from declarative.layer import bind, run
+from declarative.layer.adapters import Traced, adapter
+from declarative.layer.call import Call
+from declarative.layer.options import Options
+from declarative.layer.program import Program
+from declarative.layer.promises import check_promises
+from declarative.layer.solution import Solution, raise_for_status
+from declarative.layer.status import Status
+
+if TYPE_CHECKING:
+    from declarative.layer.gradcheck import GradReport
+
+Recompile = Callable[..., "Layer"]
+
+
+class Inaccurate(UserWarning):
+    """An element was solved, but not to the tolerance asked for."""
+
+
+class Layer:
+    """`layer(P, q)` gives the outputs, `layer.solve(P, q)` a `Solution` with statuses and multipliers."""
+
+    def __init__(self, program: Program, options: Options, recompile: Recompile):
+        self._program = program
+        self._options = options
+        self._recompile = recompile
+        self._cache: dict[Any, Traced] = {}  # compiled functions by the structure of a call
+        self._warned = False
+        self.__name__ = program.problem.name
+        self.__doc__ = program.problem.doc or None
+
+    # ---- solving -------------------------------------------------------------------------------
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The outputs: one array, or a NamedTuple in the order of `return`."""
+        result = self._run(args, kwargs, full=False)
+        outputs = result.values["outputs"]
+        return outputs[0] if len(outputs) == 1 else self._tuple(*outputs)
+
+    def solve(self, *args: Any, check: bool = False, **kwargs: Any) -> Solution:
+        """Outputs by name with statuses, residuals and multipliers; `check` tests the promises on parameters."""
+        result = self._run(args, kwargs, full=True, check=check)
+        facts = result.facts
+        return Solution(
+            outputs=dict(zip(self.info["outputs"], result.values["outputs"], strict=True)),
+            objective=result.values["objective"],
+            dual=result.values["dual"],
+            status_code=facts["status"],
+            derivative_code=facts["derivative"],
+            iterations=facts["iterations"],
+            residual=facts["residual"],
+            gradient_error=facts["residual"] * float("nan"),
+        )
+
+    def check_grad(self, *args: Any, **kwargs: Any) -> GradReport:
+        """The implicit derivative against central differences, per parameter."""
+        from declarative.layer.gradcheck import check_grad
+
+        return check_grad(self, *args, **kwargs)
+
+    def with_options(self, **changes: Any) -> Layer:
+        """The same problem, solved another way."""
+        return self._recompile(**changes)
+
+    # ---- what people look at -------------------------------------------------------------------
+
+    @property
+    def source(self) -> str:
+        """The Python module that runs."""
+        return self._program.source
+
+    @property
+    def problem(self) -> ir.Problem:
+        return self._program.problem
+
+    @property
+    def given(self) -> tuple[ir.Parameter, ...]:
+        """The parameters of a call."""
+        return self._program.given
+
+    @property
+    def options(self) -> Options:
+        return self._options
+
+    @property
+    def info(self) -> Mapping[str, Any]:
+        return self._program.info
+
+    @property
+    def signature(self) -> str:
+        return bind.signature(self.__name__, self._program.given)
+
+    def explain(self) -> str:
+        """Class, certificates, and each engine's answer with its reason."""
+        return self._program.explain()
+
+    def latex(self) -> str:
+        return self._program.latex()
+
+    def __repr__(self) -> str:
+        outputs = ", ".join(self.info["outputs"])
+        return f"<Layer {self.signature} -> {outputs}; {self._program.backend}, {self._program.engine}>"
+
+    def _repr_html_(self) -> str:
+        return f"<div>\\[{html.escape(self.latex())}\\]</div><pre>{html.escape(repr(self))}</pre>"
+
+    def _repr_latex_(self) -> str:
+        return f"$$\n{self.latex()}\n$$"
+
+    # ---- one call ------------------------------------------------------------------------------
+
+    @cached_property
+    def _tuple(self) -> Any:
+        return namedtuple(self.__name__, self.info["outputs"], rename=True)  # noqa: PYI024
+
+    def _run(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], full: bool, check: bool = False) -> run.Result:
+        call = Call(self._program, bind.match(self.__name__, self._program.given, args, kwargs), self._options, full)
+        if check:
+            check_promises(self._program.problem, call.by_name, call.bound)
+        result = adapter(call.kind)(self._traced(call), call.arrays)
+        codes = result.facts["status"]
+        if not isinstance(codes, jax.core.Tracer):
+            if self._options.on_fail == "raise":
+                raise_for_status(codes)
+            self._warn(codes)
+        return result
+
+    def _traced(self, call: Call) -> Traced:
+        key = (call.structure, call.traced)
+        if key not in self._cache:
+            function = run.function(call.module, call.structure, self._options)
+            self._cache[key] = Traced(function, wide=call.structure.solve_dtype == "float64" and not call.traced)
+        return self._cache[key]
+
+    def _warn(self, codes: Any) -> None:
+        """Says once, outside of `jit`, that an answer is not as exact as asked."""
+        if self._warned:
+            return
+        count = int(np.sum(np.asarray(codes) == Status.INACCURATE.code))
+        if count:
+            self._warned = True
+            text = f"{self.__name__}: {count} inaccurate: {Status.INACCURATE.advice}"
+            warnings.warn(text, Inaccurate, stacklevel=4)

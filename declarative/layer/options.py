@@ -1,0 +1,31 @@
+"""How a layer solves: settings that change no meaning. The plan has checked them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from declarative.layer.contract import SolveOptions
+
+
+@dataclass(frozen=True)
+class Backward:
+    """A backward mode and its numbers: `truncated(5)` is Backward("truncated", (5.0,))."""
+
+    mode: str = "implicit"
+    args: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Options:
+    tol: float | None = None
+    max_iter: int | None = None
+    method: str | None = None  # of the engine, such as "anderson"
+    backward: Backward = Backward()
+    on_fail: str = "nan"
+    start: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    @property
+    def solve(self) -> SolveOptions:
+        return SolveOptions(self.tol, self.max_iter, self.method)
