@@ -1,0 +1,158 @@
+"""The only generic recursion over the IR: children, walks, rewrites that keep sharing, free names.
+
+A nested problem (`SubProblem.problem`) is a world of its own: no function here enters it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields, replace
+from functools import cache
+from typing import TypeVar
+
+from declarative import ir
+
+N = TypeVar("N", bound=ir.Node)
+
+
+@cache
+def _parts(kind: type[ir.Node]) -> tuple[str, ...]:
+    """The fields that may hold nodes."""
+    plain = {"span", "type", "name", "doc", "problem"}
+    return tuple(field.name for field in fields(kind) if field.name not in plain)
+
+
+def _nodes(value: object) -> Iterator[ir.Node]:
+    if isinstance(value, ir.Node):
+        yield value
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _nodes(item)
+
+
+def children(node: ir.Node) -> Iterator[ir.Node]:
+    """The nodes directly under this one, in order."""
+    for name in _parts(type(node)):
+        yield from _nodes(getattr(node, name))
+
+
+def walk(node: ir.Node) -> Iterator[ir.Node]:
+    """The node and all below it, parents first, each object once."""
+    seen: set[int] = set()
+    pending = [node]
+    while pending:
+        current = pending.pop()
+        if id(current) not in seen:
+            seen.add(id(current))
+            yield current
+            pending.extend(reversed(tuple(children(current))))
+
+
+def bottom_up(node: ir.Node) -> list[ir.Node]:
+    """All nodes, each object once and after all below it."""
+    order: list[ir.Node] = []
+    done: set[int] = set()
+    pending: list[tuple[ir.Node, bool]] = [(node, False)]
+    while pending:
+        current, ready = pending.pop()
+        if id(current) in done:
+            continue
+        if ready:
+            done.add(id(current))
+            order.append(current)
+        else:
+            pending.append((current, True))
+            pending.extend((child, False) for child in reversed(tuple(children(current))))
+    return order
+
+
+def rewrite(node: N, rule: Callable[[ir.Node], ir.Node]) -> N:
+    """`rule` on every node from the leaves up; what does not change stays the same object, and what
+    was shared stays shared."""
+    made: dict[int, ir.Node] = {}
+    for current in bottom_up(node):
+        made[id(current)] = rule(_rebuilt(current, made))
+    return made[id(node)]  # type: ignore[return-value]
+
+
+def _rebuilt(node: ir.Node, made: Mapping[int, ir.Node]) -> ir.Node:
+    changed: dict[str, object] = {}
+    for name in _parts(type(node)):
+        old = getattr(node, name)
+        new = _replaced(old, made)
+        if new is not old:
+            changed[name] = new
+    return replace(node, **changed) if changed else node  # type: ignore[arg-type]
+
+
+def _replaced(value: object, made: Mapping[int, ir.Node]) -> object:
+    if isinstance(value, ir.Node):
+        return made[id(value)]
+    if isinstance(value, tuple):
+        items = tuple(_replaced(item, made) for item in value)
+        return items if any(new is not old for new, old in zip(items, value, strict=True)) else value
+    return value
+
+
+def substitute(node: N, values: Mapping[str, ir.Expr]) -> N:
+    """The node with parameters, unknowns and free index variables replaced by name."""
+
+    def rule(current: ir.Node) -> ir.Node:
+        if isinstance(current, (ir.Param, ir.Unknown, ir.Bound)):
+            return values.get(current.name, current)
+        return current
+
+    return rewrite(node, rule)
+
+
+def names(node: ir.Node) -> frozenset[str]:
+    """The parameters and unknowns in it."""
+    found = {part.name for part in walk(node) if isinstance(part, (ir.Param, ir.Unknown))}
+    return frozenset(found | {part.unknown for part in walk(node) if isinstance(part, ir.AtTime)})
+
+
+def free_bounds(node: ir.Node) -> frozenset[str]:
+    """The index variables in it whose binder stands outside."""
+    free: dict[int, frozenset[str]] = {}
+    for current in bottom_up(node):
+        inside = frozenset[str]().union(*(free[id(child)] for child in children(current)))
+        if isinstance(current, ir.Bound):
+            inside |= {current.name}
+        if isinstance(current, (ir.Reduce, ir.Quantified)):
+            inside -= {binder.name for binder in current.binders}
+        free[id(current)] = inside
+    return free[id(node)]
+
+
+def contains(node: ir.Node, kind: type[ir.Node] | tuple[type[ir.Node], ...]) -> bool:
+    return any(isinstance(part, kind) for part in walk(node))
+
+
+def constant(expr: ir.Expr) -> float | None:
+    """The number that a scalar of literals stands for, such as 1/2; None for anything else."""
+    if isinstance(expr, ir.Const):
+        return None if isinstance(expr.value, bool) else float(expr.value)
+    if not isinstance(expr, ir.Apply) or expr.atom not in ("neg", "add", "sub", "mul", "div", "pow"):
+        return None
+    values = [constant(argument) for argument in expr.args]
+    if None in values:
+        return None
+    a, b = (values[0], values[-1])
+    assert a is not None and b is not None
+    try:
+        match expr.atom:
+            case "neg":
+                return -a
+            case "add":
+                return a + b
+            case "sub":
+                return a - b
+            case "mul":
+                return a * b
+            case "div":
+                return a / b
+            case _:
+                power = a**b
+                return power if isinstance(power, float) else None
+    except (ZeroDivisionError, OverflowError):
+        return None
