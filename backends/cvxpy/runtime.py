@@ -1,58 +1,198 @@
-"""The CVXPY side of the atoms that need more than one call."""
+"""What emitted cvxpy programs call: the model that collects parameters and rows, and functions cvxpy lacks.
+
+A program is run while JAX traces the layer: expressions of parameters alone are JAX values, and
+`model.given(value)` makes a cvxpy parameter that stands for one. So parameters enter cvxpy linearly,
+whatever the user's formula does with them, and JAX differentiates the formula.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
 import cvxpy as cp
 import numpy as np
+from jax import Array
+
+Expression: TypeAlias = Any  # a cvxpy expression, an array or a number
+Index: TypeAlias = tuple[int, ...]
 
 
-def where(condition: Any, then: Any, otherwise: Any) -> Any:
-    """A choice by a constant condition."""
-    mask = np.asarray(condition.value if isinstance(condition, cp.Expression) else condition, dtype=float)
-    return cp.multiply(mask, then) + cp.multiply(1 - mask, otherwise)
+@dataclass
+class Model:
+    """One program in the making; `values[i]` is what `parameters[i]` stands for."""
+
+    parameters: list[cp.Parameter] = field(default_factory=list)
+    values: list[Array] = field(default_factory=list)
+    variables: list[cp.Variable] = field(default_factory=list)
+    constraints: list[cp.Constraint] = field(default_factory=list)
+    labelled: dict[str, list[cp.Constraint]] = field(default_factory=dict)
+    places: dict[str, list[Index]] = field(default_factory=dict)
+    known: dict[Any, Any] = field(default_factory=dict)
+
+    def find(self, *shape: int, nonneg: bool = False, nonpos: bool = False) -> cp.Variable:
+        """An unknown of the user's, with its place in the flat vector."""
+        self.variables.append(cp.Variable(shape, nonneg=nonneg, nonpos=nonpos))
+        return self.variables[-1]
+
+    def given(self, value: Any, sign: str = "") -> Expression:
+        """A parameter with this value; `sign` is "nonneg" or "nonpos" where that is certain."""
+        if isinstance(value, int | float | np.ndarray):
+            return value
+        key = ("given", id(value), sign)
+        if key not in self.known:
+            parameter = cp.Parameter(value.shape, **({sign: True} if sign else {}))
+            self.known[key] = parameter
+            self.parameters.append(parameter)
+            self.values.append(value)  # kept, so that no other value takes its id
+        return self.known[key]
+
+    def define(self, expression: cp.Expression) -> cp.Variable:
+        """A new variable equal to an affine expression: what multiplies it stays linear in parameters."""
+        key = ("define", id(expression))
+        if key not in self.known:
+            variable = cp.Variable(expression.shape)
+            self.require(variable == expression)
+            self.known[key] = variable, expression
+        return self.known[key][0]
+
+    def above(self, expression: cp.Expression) -> cp.Variable:
+        """A new variable that bounds a convex expression from above, or a concave one from below."""
+        variable = cp.Variable(expression.shape, nonneg=expression.is_nonneg())
+        self.require(expression <= variable if expression.is_convex() else variable <= expression)
+        return variable
+
+    def require(self, constraint: Any, label: str | None = None, at: Index = ()) -> None:
+        """Adds a row or rows; those with one label share a multiplier, `at` its quantifiers' indices."""
+        if isinstance(constraint, bool | np.bool_):
+            constraint = cp.Constant(0 if constraint else 1) == 0
+        self.constraints.append(constraint)
+        if label is not None:
+            self.labelled.setdefault(label, []).append(constraint)
+            self.places.setdefault(label, []).append(at)
+
+    # ---- sets ----------------------------------------------------------------------------------
+
+    def member(self, x: cp.Expression, name: str, *args: Any) -> None:
+        for constraint in _SETS[name](x, *args):
+            self.require(constraint)
+
+    def symmetric(self, x: cp.Variable) -> None:
+        if x.shape[0] > 1:
+            self.require(cp.upper_tri(x) == cp.upper_tri(x.T))
+
+    def skew(self, x: cp.Variable) -> None:
+        self.require(cp.diag(x) == 0)
+        if x.shape[0] > 1:
+            self.require(cp.upper_tri(x) == -cp.upper_tri(x.T))
+
+    def diagonal(self, x: cp.Variable) -> None:
+        rows, columns = np.nonzero(~np.eye(x.shape[0], dtype=bool))
+        if rows.size:
+            self.require(x[rows, columns] == 0)
 
 
-def huber(x: Any, delta: Any) -> Any:
-    """CVXPY's own is twice as large."""
-    return cp.huber(x, delta) / 2
+def _simplex(x: cp.Expression) -> list[cp.Constraint]:
+    return [x >= 0, cp.sum(x) == 1]
 
 
-def norm2(x: Any) -> Any:
-    """Of a matrix, the Frobenius norm."""
-    return cp.norm2(cp.vec(x, order="C") if _axes(x) > 1 else x)
+def _box(x: cp.Expression, low: Expression, high: Expression) -> list[cp.Constraint]:
+    ends = ((low, x >= low), (high, x <= high))
+    return [row for end, row in ends if not (isinstance(end, float) and np.isinf(end))]
 
 
-def dot(x: Any, y: Any) -> Any:
-    return x @ y
+def _ball(x: cp.Expression, radius: Expression, p: float = 2) -> list[cp.Constraint]:
+    return [(norm2(x) if p == 2 else cp.pnorm(cp.vec(x, order="C"), p)) <= radius]
 
 
-def solve(A: Any, b: Any) -> Any:
-    """The x of A @ x == b for a constant A."""
-    return np.linalg.inv(A.value if isinstance(A, cp.Expression) else A) @ b
+def _soc(x: cp.Expression) -> list[cp.Constraint]:
+    return [cp.SOC(x[0], x[1:])]
 
 
-def diff(x: Any, axis: int | None) -> Any:
-    return cp.diff(x, axis=axis or 0)
+def _psd(x: cp.Expression) -> list[cp.Constraint]:
+    return [(x + x.T) / 2 >> 0]
 
 
-def cumsum(x: Any, axis: int | None) -> Any:
-    return cp.cumsum(x, axis=axis or 0)
+def _exp_cone(x: cp.Expression) -> list[cp.Constraint]:
+    return [cp.ExpCone(x[0], x[1], x[2])]
 
 
-def concat(parts: Sequence[Any], axis: int) -> Any:
-    joined = [cp.reshape(part, (1,), order="C") if _axes(part) == 0 else part for part in parts]
-    return cp.vstack(joined) if axis == 0 and _axes(joined[0]) == 2 else cp.hstack(joined)
+def _power_cone(x: cp.Expression, alpha: float) -> list[cp.Constraint]:
+    return [cp.PowCone3D(x[0], x[1], x[2], alpha)]
 
 
-def stack(parts: Sequence[Any], axis: int) -> Any:
-    if _axes(parts[0]) == 0:
-        return cp.hstack(parts)
-    rows = cp.vstack(parts)
-    return rows if axis == 0 else rows.T
+def _birkhoff(x: cp.Expression) -> list[cp.Constraint]:
+    """The last column's sum follows from the others."""
+    return [x >= 0, cp.sum(x, axis=1) == 1, cp.sum(x[:, :-1], axis=0) == 1]
 
 
-def _axes(x: Any) -> int:
-    return len(x.shape) if hasattr(x, "shape") else np.ndim(x)
+def _monotone(x: cp.Expression) -> list[cp.Constraint]:
+    return [x[1:] >= x[:-1]]
+
+
+_SETS: dict[str, Any] = {
+    "simplex": _simplex,
+    "box": _box,
+    "ball": _ball,
+    "soc": _soc,
+    "psd": _psd,
+    "exp_cone": _exp_cone,
+    "power_cone": _power_cone,
+    "birkhoff": _birkhoff,
+    "monotone": _monotone,
+    "nonneg": lambda x: [x >= 0],
+    "nonpos": lambda x: [x <= 0],
+    "unit_interval": lambda x: [x >= 0, x <= 1],
+}
+SETS = frozenset(_SETS)
+
+
+# ---- functions ---------------------------------------------------------------------------------
+
+
+def where(mask: Expression, x: Expression, y: Expression) -> cp.Expression:
+    return cp.multiply(mask, x) + cp.multiply(1 - mask, y)
+
+
+def norm2(x: Expression) -> cp.Expression:
+    return cp.norm(x, "fro") if np.ndim(x) == 2 else cp.norm(x, 2)
+
+
+def dot(x: Expression, y: Expression) -> cp.Expression:
+    return cp.sum(cp.multiply(x, y))
+
+
+def huber(x: Expression, delta: Expression) -> cp.Expression:
+    """The least of r^2 / 2 + delta * |x - r| over r."""
+    r = cp.Variable(np.broadcast_shapes(x.shape, np.shape(delta)))
+    return cp.square(r) / 2 + cp.multiply(delta, cp.abs(x - r))
+
+
+def diff(x: Expression, axis: int | None) -> cp.Expression:
+    return x[:, 1:] - x[:, :-1] if axis == 1 else x[1:] - x[:-1]
+
+
+def cumsum(x: Expression, axis: int | None) -> cp.Expression:
+    return cp.cumsum(x, axis=0 if axis is None else axis)
+
+
+def concat(parts: Sequence[Expression], axis: int) -> cp.Expression:
+    wide = [cp.reshape(part, (1,), order="C") if np.ndim(part) == 0 else part for part in parts]
+    return cp.concatenate(wide, axis=axis)
+
+
+def stack(parts: Sequence[Expression], axis: int) -> cp.Expression:
+    if np.ndim(parts[0]) == 0:
+        return cp.hstack(list(parts))
+    rows = [cp.reshape(part, (1, *part.shape), order="C") for part in parts]
+    return cp.concatenate(rows, axis=0) if axis == 0 else cp.concatenate(rows, axis=0).T
+
+
+def largest(parts: Sequence[Expression]) -> cp.Expression:
+    """Elementwise over a list of one or more."""
+    return cp.maximum(*parts) if len(parts) > 1 else parts[0]
+
+
+def smallest(parts: Sequence[Expression]) -> cp.Expression:
+    return cp.minimum(*parts) if len(parts) > 1 else parts[0]

@@ -14,7 +14,7 @@ from declarative.analyse.scope import Memo, children, number
 from declarative.analyse.signs import Signs, as_quadratic
 from declarative.atoms import ATOMS
 from declarative.atoms.record import Curvature, Monotone
-from declarative.ir import Apply, Const, Expr, Extern, Index, Param, Reduce, Size, Unknown
+from declarative.ir import Apply, Const, Expr, Extern, Index, Param, Reduce, Unknown
 
 CONSTANT, AFFINE, CONVEX, CONCAVE, UNKNOWN = (
     Curvature.CONSTANT,
@@ -42,8 +42,9 @@ class Blame:
 class Curvatures:
     """`curvatures(e)` is the certified curvature of every entry of `e` in the unknowns."""
 
-    def __init__(self, signs: Signs):
-        self.signs = signs
+    def __init__(self, signs: Signs, prove: bool = True):
+        """Without `prove`, sympy is left out: what remains are the disciplined rules alone."""
+        self.signs, self.prove = signs, prove
         self.constant = signs.constant
         self._curvature = Memo(self._compute)
 
@@ -76,7 +77,9 @@ class Curvatures:
                 found = self._composed(expr)
                 if found is UNKNOWN:
                     found = self._special(expr)
-                return certify(expr, self.affine, self.signs) if found is UNKNOWN else found
+                if found is UNKNOWN and self.prove:
+                    return certify(expr, self.affine, self.signs)
+                return found
             case _:
                 return UNKNOWN
 
@@ -165,7 +168,7 @@ class Curvatures:
         if self.affine(base):
             return CONVEX
         monotone = self.convex(base) and self.signs.nonneg(base)
-        return CONVEX if monotone or self.concave(base) and self.signs.nonpos(base) else UNKNOWN
+        return CONVEX if monotone or (self.concave(base) and self.signs.nonpos(base)) else UNKNOWN
 
     # ---- blame --------------------------------------------------------------------------------
 
@@ -274,7 +277,3 @@ def squared(expr: Expr) -> Expr | None:
             return left
         case _:
             return None
-
-
-def is_literal(expr: Expr) -> bool:
-    return isinstance(expr, (Const, Size))

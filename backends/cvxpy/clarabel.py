@@ -1,0 +1,229 @@
+"""The engine of the cvxpy backend: any certified convex problem -> Clarabel on the host, called from JAX.
+
+The program is canonicalised once for each set of sizes. Values travel through `pure_callback`, so that
+`jit` and `vmap` work; derivatives come from the residual that `optimality` states in JAX, with the
+derivative of the projection on the cones computed on the host.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from declarative.errors import DeclError, diagnostic
+from declarative.layer.contract import Params, Point, Root, SolveOptions
+from declarative.plan.engine import Accept, Refuse, Variant
+from declarative.plan.predicates import convex, decide, minimisation, no_extern
+
+if TYPE_CHECKING:
+    from declarative.backends.cvxpy.form import ConeProgram, Tensor
+    from declarative.backends.cvxpy.host import Data
+    from declarative.backends.cvxpy.runtime import Model
+
+COST = 1e4  # a millisecond or more an element, on the host
+
+
+@dataclass(frozen=True)
+class Clarabel:
+    name: str = "clarabel"
+    backend: str = "cvxpy"
+    form: str = "cone"
+
+    def accepts(self, variant: Variant) -> Accept | Refuse:
+        if variant.steps:
+            return Refuse("cvxpy takes the problem as it was written, without rewrites")
+        why = "convex: cvxpy states it as a cone program, Clarabel solves it on the CPU"
+        return decide(variant, minimisation, no_extern, convex, _expressible, cost=COST, why=why)
+
+
+def _expressible(variant: Variant) -> str | None:
+    from declarative.backends.cvxpy.disciplined import unsupported
+
+    return unsupported(variant.problem)
+
+
+ENGINE = Clarabel()
+
+
+@dataclass(frozen=True, eq=False)
+class Solver:
+    """`program(params, model)` states one element's problem in cvxpy and returns its objective."""
+
+    program: Callable[[Params, Model], Any]
+    forms: dict[Any, ConeProgram] = field(default_factory=dict)  # by the shapes of the parameters
+
+    # ---- the contract --------------------------------------------------------------------------
+
+    def solve(self, p: Params, start: Array | None, options: SolveOptions) -> Root:
+        form, model = self._form(p)
+        theta, kind = _theta(form, model, p)
+
+        def host(theta: Any) -> tuple[Any, ...]:
+            from declarative.backends.cvxpy import host
+
+            answer = host.solve(form, np.asarray(theta, float), options.tol, options.max_iter)
+            values = (answer.z, answer.y[: form.cones.zero], answer.y[form.cones.zero :])
+            state = np.int8(answer.status.code), np.int32(answer.iterations), kind.type(answer.residual)
+            return (*(value.astype(kind) for value in values), *state)
+
+        sizes = (form.n, form.cones.zero, form.m - form.cones.zero)
+        shapes = [jax.ShapeDtypeStruct((size,), kind) for size in sizes]
+        shapes += [jax.ShapeDtypeStruct((), one) for one in (jnp.int8, jnp.int32, kind)]
+        z, eq, ineq, status, iterations, residual = _on_host(host, tuple(shapes), jax.lax.stop_gradient(theta))
+        return Root(Point(z, eq, ineq), (), status, iterations, residual)
+
+    def optimality(self, y: Point, p: Params, fixed: Any) -> Point:
+        """(Pz + q + A'y, s - proj_K(s - y)) with s = b - Az."""
+        form, model = self._form(p)
+        data = _data(form, _theta(form, model, p)[0])
+        multipliers = jnp.concatenate([y.eq, y.ineq])
+        s = data.b - data.A @ y.z
+        rows = s - _project(form, s - multipliers, jax.lax.stop_gradient(s))
+        return Point(
+            data.P @ y.z + data.q + data.A.T @ multipliers, rows[: form.cones.zero], rows[form.cones.zero :]
+        )
+
+    def linear(self, y: Point, p: Params, fixed: Any) -> Any:
+        """The inverse of dF/dy, or its pseudo-inverse where that is singular."""
+        form, model = self._form(p)
+        theta, kind = _theta(form, model, p)
+        size = form.n + form.m
+
+        def host(theta: Any, z: Any, eq: Any, ineq: Any) -> Any:
+            from declarative.backends.cvxpy import host
+
+            return host.inverse(form, *_doubles(theta, z, eq, ineq)).astype(kind)
+
+        inverse = _on_host(host, jax.ShapeDtypeStruct((size, size), kind), theta, *y)
+
+        def apply(matrix: Array, b: Point) -> Point:
+            found = matrix @ jnp.concatenate(b)
+            return Point(*jnp.split(found, (form.n, form.n + form.cones.zero)))
+
+        return partial(apply, inverse), partial(apply, inverse.T)
+
+    def regularity(self, y: Point, p: Params, fixed: Any) -> Array:
+        form, model = self._form(p)
+        theta, _ = _theta(form, model, p)
+
+        def host(theta: Any, z: Any, eq: Any, ineq: Any) -> Any:
+            from declarative.backends.cvxpy import host
+
+            return np.int8(host.regularity(form, *_doubles(theta, z, eq, ineq)).code)
+
+        return _on_host(host, jax.ShapeDtypeStruct((), jnp.int8), theta, *y)
+
+    def dual(self, key: str, point: Point, p: Params, shape: tuple[int, ...]) -> Array:
+        """The multiplier of the constraint called `key`."""
+        form, model = self._form(p)
+        rows = jnp.concatenate([point.eq, point.ineq])
+        parts = [rows[part.rows] * part.factors.astype(rows.dtype) for part in form.duals[key]]
+        places = model.places[key]
+        if not places[0]:
+            return jnp.reshape(jnp.stack(parts) if len(parts) > 1 else parts[0], shape)
+        whole = jnp.zeros(shape, rows.dtype)
+        return whole.at[tuple(np.array(places).T)].set(jnp.stack(parts))
+
+    # ---- the cone program ----------------------------------------------------------------------
+
+    def _form(self, p: Params) -> tuple[ConeProgram, Model]:
+        """The cone program for parameters of these shapes, and the model with the values of this p."""
+        import cvxpy as cp
+
+        from declarative.backends.cvxpy.form import cone_program
+        from declarative.backends.cvxpy.runtime import Model
+
+        model = Model()
+        objective = self.program(p, model)
+        key = tuple(jnp.shape(leaf) for leaf in jax.tree.leaves(p))
+        if key not in self.forms:
+            try:
+                self.forms[key] = cone_program(model, cp.Problem(objective, model.constraints))
+            except (cp.error.DCPError, cp.error.DPPError) as error:
+                raise DeclError([diagnostic("D690", None, reason=str(error).splitlines()[0])]) from None
+        return self.forms[key], model
+
+
+def _theta(form: ConeProgram, model: Model, p: Params) -> tuple[Array, Any]:
+    """The entries of all parameters, by columns, and a 1."""
+    from declarative.backends.jax.runtime import dtype
+
+    kind = jnp.dtype(dtype(p))
+    parts = [jnp.ravel(model.values[i], order="F").astype(kind) for i in form.order]
+    return jnp.concatenate([*parts, jnp.ones(1, kind)]), kind
+
+
+def _doubles(theta: Any, z: Any, eq: Any, ineq: Any) -> tuple[Any, Any, Any]:
+    return np.asarray(theta, float), np.asarray(z, float), np.concatenate([eq, ineq]).astype(float)
+
+
+def _data(form: ConeProgram, theta: Array) -> Data:
+    from declarative.backends.cvxpy.host import Data, absent_rows
+
+    def at(tensor: Tensor) -> Array:
+        entries = tensor.factors.astype(theta.dtype) * theta[tensor.params]
+        return jnp.zeros(tensor.shape, theta.dtype).at[tensor.rows, tensor.columns].add(entries)
+
+    A, b = at(form.A), at(form.b)[:, 0]
+    absent = absent_rows(b, form.cones)
+    A, b = jnp.where(absent[:, None], 0, A), jnp.where(absent, 1, b)
+    return Data(at(form.P), at(form.q)[:, 0], A, b)
+
+
+def _on_host(function: Callable[..., Any], shapes: Any, *args: Array) -> Any:
+    """One call for a whole batch; the host loops over it."""
+    core = [len(arg.shape) for arg in args]
+
+    def batched(*args: Any) -> Any:
+        arrays = [np.asarray(arg) for arg in args]
+        lead = arrays[0].shape[: arrays[0].ndim - core[0]]
+        if not lead:
+            return function(*arrays)
+        flat = [array.reshape(-1, *array.shape[len(lead) :]) for array in arrays]
+        found = [function(*element) for element in zip(*flat, strict=True)]
+        return jax.tree.map(lambda *parts: np.stack(parts).reshape(*lead, *np.shape(parts[0])), *found)
+
+    return jax.pure_callback(batched, shapes, *args, vmap_method="broadcast_all")
+
+
+def _project(form: ConeProgram, v: Array, s: Array) -> Array:
+    """proj_K(v), which is s at a solution, with the derivative of the projection at v."""
+    cones = form.cones
+
+    def slope(v: Any, s: Any) -> Any:
+        from declarative.backends.cvxpy.cones import project
+
+        return project(np.asarray(v, float), np.asarray(s, float), cones)[1].astype(v.dtype)
+
+    @jax.custom_jvp
+    def projection(v: Array, s: Array) -> Array:
+        return s
+
+    @projection.defjvp
+    def rule(primals: tuple[Array, Array], tangents: tuple[Array, Any]) -> tuple[Array, Array]:
+        v, s = primals
+        shape = jax.ShapeDtypeStruct((form.m, form.m), v.dtype)
+        matrix = _on_host(slope, shape, *jax.lax.stop_gradient((v, s)))
+        if not cones.polyhedral:
+            matrix = _first_order(matrix, v)
+        return s, matrix @ tangents[0]
+
+    return projection(v, s)
+
+
+@jax.custom_jvp
+def _first_order(matrix: Array, v: Array) -> Array:
+    """The matrix, whose own dependence on v is not known."""
+    return matrix
+
+
+@_first_order.defjvp
+def _refuse(primals: Any, tangents: Any) -> Any:
+    raise DeclError([diagnostic("D691", None)])

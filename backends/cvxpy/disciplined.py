@@ -1,0 +1,66 @@
+"""Which convex problems cvxpy's own rules and functions can state, and why not the others."""
+
+from __future__ import annotations
+
+from declarative import ir
+from declarative.analyse.curvature import Curvatures
+from declarative.analyse.scope import Scope, children
+from declarative.analyse.signs import Signs, as_quadratic
+from declarative.atoms import ATOMS, Curvature
+
+
+def unsupported(problem: ir.Problem) -> str | None:
+    """In words after 'because'; None where cvxpy can state the problem."""
+    curvatures = Curvatures(Signs(Scope.of(problem)))
+    roots: list[ir.Expr] = []
+    if isinstance(problem.statement, ir.Minimize):
+        roots.append(problem.statement.value)
+    for c in problem.constraints:
+        match c:
+            case ir.Equality(left=a, right=b) | ir.Inequality(left=a, right=b):
+                roots += [a, b]
+            case ir.Semidefinite(greater=a, smaller=b):
+                roots += [a, b]
+            case ir.Membership(member=a):
+                roots.append(a)
+    return next((why for root in roots if (why := _why_not(root, curvatures)) is not None), None)
+
+
+def _why_not(node: ir.Expr, curvatures: Curvatures) -> str | None:
+    if curvatures.constant(node):
+        return None
+    why = _alone(node, curvatures)
+    if why is not None or as_quadratic(node) is not None:
+        return why
+    return next((why for child in children(node) if (why := _why_not(child, curvatures)) is not None), None)
+
+
+def _alone(node: ir.Expr, curvatures: Curvatures) -> str | None:
+    match node:
+        case ir.Apply(atom=atom):
+            if as_quadratic(node) is not None:
+                return None
+            if ATOMS[atom].cvxpy is None:
+                return f"cvxpy has no `{atom}`"
+            if curvatures.disciplined(node) is Curvature.UNKNOWN:
+                return "its convexity comes from second derivatives, which cvxpy does not look at"
+        case ir.Reduce(op=op, where=where):
+            if op == "prod":
+                return "cvxpy has no product of a family"
+            if where is not None and op != "sum" and _reads_params(where):
+                return f"the filter of a `{op}` reads the data"
+        case ir.Index(items=items):
+            late = [i for i, item in enumerate(items) if isinstance(item, ir.Node) and _reads_params(item)]
+            if late not in ([], [0]):
+                return "only a first axis can be indexed by the data"
+        case ir.Extern(name=name):
+            return f"it cannot see into the host function `{name}`"
+        case ir.SubProblem() | ir.AtTime():
+            return "it holds no nested problems"
+    return None
+
+
+def _reads_params(node: ir.Expr | ir.Slice) -> bool:
+    if isinstance(node, ir.Slice):
+        return False
+    return isinstance(node, ir.Param) or any(map(_reads_params, children(node)))
