@@ -1,7 +1,16 @@
-"""Facts about an IR problem; changes nothing."""
+"""Facts about an IR problem; changes nothing.
+
+scope      what declarations promise, what is constant      signs       signs and definiteness
+curvature  disciplined rules, and who is to blame           certificate sympy's proofs
+structure  degrees, smoothness, class                       squares     residuals
+projection known projections and proximal maps              wellposed   uniqueness, regularity
+problem    all of these for one problem
+"""
 
 from declarative.analyse.facts import Certificate as Certificate
 from declarative.analyse.facts import Class as Class
 from declarative.analyse.facts import Facts as Facts
 from declarative.analyse.facts import Projection as Projection
 from declarative.analyse.facts import Residual as Residual
+from declarative.analyse.problem import analyse as analyse
+from declarative.analyse.problem import structure_of as structure_of

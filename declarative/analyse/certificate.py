@@ -16,9 +16,28 @@ from declarative.atoms.record import Curvature, Sign
 from declarative.ir import Apply, Expr, Index, Unknown
 
 _FUNCTIONS = frozenset(
-    "add sub mul div neg pow square sqrt exp log log1p expm1 sin cos tanh sigmoid softplus inv_pos".split()
+    [
+        "add",
+        "sub",
+        "mul",
+        "div",
+        "neg",
+        "pow",
+        "square",
+        "sqrt",
+        "exp",
+        "log",
+        "log1p",
+        "expm1",
+        "sin",
+        "cos",
+        "tanh",
+        "sigmoid",
+        "softplus",
+        "inv_pos",
+    ]
 )
-_LINEAR = frozenset("add sub neg mul div".split())
+_LINEAR = frozenset(["add", "sub", "neg", "mul", "div"])
 _TOO_LONG = 400  # operations of a second derivative beyond which the proof is not attempted
 
 
@@ -48,7 +67,8 @@ def _bases(expr: Expr, affine: Callable[[Expr], bool], signs: Signs, leaves: boo
             return len(found) <= 4
         return isinstance(node, Apply) and node.atom in _FUNCTIONS and all(map(visit, node.args))
 
-    return found if visit(expr) else None
+    fits = isinstance(expr, Apply) and expr.atom in _FUNCTIONS and all(map(visit, expr.args))
+    return found if fits else None
 
 
 def _linear(expr: Expr) -> bool:

@@ -68,7 +68,7 @@ class Curvatures:
         match expr:
             case Unknown():
                 return AFFINE
-            case Index(array=array, items=items):
+            case Index(array=array):
                 indices = all(self.constant(item) for item in children(expr) if item is not array)
                 return self(array) if indices else UNKNOWN
             case Reduce():

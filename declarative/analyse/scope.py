@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from declarative.ir import (
@@ -14,11 +14,14 @@ from declarative.ir import (
     Expr,
     Extern,
     Index,
+    Inequality,
+    Membership,
     OptimalValue,
     Param,
     Parameter,
     Problem,
     Reduce,
+    Semidefinite,
     Set,
     Slice,
     SubProblem,
@@ -69,7 +72,17 @@ class Scope:
 
     @staticmethod
     def of(problem: Problem) -> Scope:
-        return Scope({item.name: item for item in (*problem.params, *problem.unknowns)})
+        declared: dict[str, Parameter | Variable] = {v.name: v for v in problem.unknowns}
+        for param in problem.params:
+            promised = [fact for fact in problem.assumptions if isinstance(fact, (Inequality, Membership))]
+            more = {name for fact in promised for name in _promise(fact, param.name)}
+            more |= {
+                "psd"
+                for fact in problem.assumptions
+                if isinstance(fact, Semidefinite) and _names(fact.greater, param.name) and _zero(fact.smaller)
+            }
+            declared[param.name] = replace(param, properties=param.properties | more)
+        return Scope(declared)
 
     def properties(self, expr: Expr) -> frozenset[str]:
         found = self._declared(expr)
@@ -85,6 +98,31 @@ class Scope:
 
     def _declared(self, expr: Expr) -> Parameter | Variable | None:
         return self.declarations.get(expr.name) if isinstance(expr, (Param, Unknown)) else None
+
+
+def _names(expr: Expr, name: str) -> bool:
+    return isinstance(expr, Param) and expr.name == name
+
+
+def _zero(expr: Expr) -> bool:
+    return number(expr) == 0 or (isinstance(expr, Apply) and expr.atom == "zeros")
+
+
+def _promise(fact: Inequality | Membership, name: str) -> set[str]:
+    """The properties that an assumption gives to the parameter of this name."""
+    match fact:
+        case Inequality(left=left, right=right) if _names(right, name):
+            low = number(left)
+            return set() if low is None or low < 0 else {"positive", "nonneg"} if low > 0 else {"nonneg"}
+        case Inequality(left=left, right=right) if _names(left, name):
+            high = number(right)
+            return {"nonpos"} if high is not None and high <= 0 else set()
+        case Membership(member=member, within=within) if _names(member, name):
+            if within.name in ("simplex", "nonneg", "unit_interval", "birkhoff"):
+                return {"nonneg"}
+            return {"psd"} if within.name == "psd" else set()
+        case _:
+            return set()
 
 
 def constants() -> Memo[bool]:

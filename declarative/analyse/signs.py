@@ -150,7 +150,7 @@ class Signs:
             case Apply(atom="diag", args=(inner,)):
                 return len(inner.type.shape) == 1
             case Apply(atom="matmul", args=(Apply(atom="matmul", args=(outer, middle)), right)):
-                return self.psd(expr) or self._transposes(outer, right) and self.symmetric(middle)
+                return self.psd(expr) or (self._transposes(outer, right) and self.symmetric(middle))
             case _:
                 return len(expr.type.shape) == 2 and self.psd(expr)
 
@@ -165,9 +165,9 @@ class Signs:
             case Apply(atom="add", args=args) if all(len(arg.type.shape) == 2 for arg in args):
                 return all(map(self.psd, args))
             case Apply(atom="mul", args=(left, right)) if not left.type.shape:
-                return self.nonneg(left) and self.psd(right) or self.nonpos(left) and self.nsd(right)
+                return (self.nonneg(left) and self.psd(right)) or (self.nonpos(left) and self.nsd(right))
             case Apply(atom="mul", args=(left, right)) if not right.type.shape:
-                return self.nonneg(right) and self.psd(left) or self.nonpos(right) and self.nsd(left)
+                return (self.nonneg(right) and self.psd(left)) or (self.nonpos(right) and self.nsd(left))
             case Apply(atom="div", args=(left, right)) if not right.type.shape:
                 return self.nonneg(right) and self.psd(left)
             case Apply(atom="neg", args=(inner,)):

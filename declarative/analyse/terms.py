@@ -10,10 +10,11 @@ from declarative.analyse.scope import number
 from declarative.atoms import ATOMS
 from declarative.dims import Dim, Shape
 from declarative.errors import NOWHERE, Span
-from declarative.ir import Apply, Const, Expr, Param, Type, Unknown
+from declarative.ir import Apply, Base, Const, Expr, Param, Type, Unknown
 
 Predicate = Callable[[Expr], bool]
-ONE, ZERO = Const(1.0), Const(0.0)
+ONE: Expr = Const(1.0)
+ZERO: Expr = Const(0.0)
 
 
 def apply(name: str, *args: Expr, span: Span | None = None, **attrs: object) -> Apply:
@@ -21,7 +22,9 @@ def apply(name: str, *args: Expr, span: Span | None = None, **attrs: object) -> 
     atom = ATOMS[name]
     settings = {**dict(atom.attrs), **attrs}
     shape = atom.shape(tuple(arg.type.shape for arg in args), settings)
-    base = "int" if atom.result == "same" and args and all(a.type.base == "int" for a in args) else "real"
+    base: Base = (
+        "int" if atom.result == "same" and args and all(a.type.base == "int" for a in args) else "real"
+    )
     place = span or next((arg.span for arg in args if arg.span is not NOWHERE), NOWHERE)
     return Apply(name, args, Type(base, shape), tuple(settings.items()), span=place)
 
@@ -106,7 +109,7 @@ def is_eye(expr: Expr) -> bool:
 
 
 def _is_zero(expr: Expr) -> bool:
-    return number(expr) == 0 or isinstance(expr, Apply) and expr.atom == "zeros"
+    return number(expr) == 0 or (isinstance(expr, Apply) and expr.atom == "zeros")
 
 
 def _joint(left: Expr, right: Expr) -> Shape:

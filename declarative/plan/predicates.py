@@ -1,7 +1,7 @@
 """The words in which engines say what they take: rules on a Variant, each with its reason.
 
-    def accepts(self, variant):
-        return decide(variant, only(Class.LP, Class.QP), affine_constraints, cost=10, why="dense QP")
+def accepts(self, variant):
+    return decide(variant, only(Class.LP, Class.QP), affine_constraints, cost=10, why="dense QP")
 """
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from declarative.analyse import Class
-from declarative.ir import Extern, Inequality, Minimize
+from declarative.ir import Inequality, Minimize
 from declarative.plan.engine import Accept, Refuse, Variant
-from declarative.walk import walk
 
 Rule: TypeAlias = Callable[[Variant], str | None]
 """None where the variant passes, otherwise why it does not, in words after 'because'."""
@@ -91,8 +90,8 @@ def projection(*names: str) -> Rule:
 
 def no_extern(variant: Variant) -> str | None:
     """The problem calls no host function."""
-    calls = next((node for node in walk(variant.problem) if isinstance(node, Extern)), None)
-    return None if calls is None else f"it cannot see into the host function `{calls.name}`"
+    externs = variant.problem.externs
+    return f"it cannot see into the host function `{externs[0].name}`" if externs else None
 
 
 def _either(classes: tuple[Class, ...]) -> str:

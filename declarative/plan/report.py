@@ -1,0 +1,72 @@
+"""A Choice as text: the class, what is certified, the rewrites, and every engine's answer with its why."""
+
+from __future__ import annotations
+
+from declarative.analyse import Certificate, Facts
+from declarative.plan.choose import Answer, Choice
+from declarative.plan.engine import Accept, Variant
+
+
+def explain(choice: Choice) -> str:
+    first = choice.answers[0].variant
+    lines = [f"problem {first.problem.name}", *_described(first.facts)]
+    steps = choice.variant.steps
+    lines.append("rewrites        " + ("; ".join(steps) if steps else "none"))
+    if steps:
+        lines.append(f"  solved as     {choice.variant.facts.cls.value}")
+    method = f" ({choice.method})" if choice.method else ""
+    lines.append(f"engine          {choice.engine.name}{method}, {choice.engine.backend} backend")
+    lines.append("answers")
+    lines.extend(_answers(choice))
+    return "\n".join(lines) + "\n"
+
+
+def describe(facts: Facts) -> str:
+    """What the analysis knows, without a plan."""
+    return "\n".join(_described(facts)) + "\n"
+
+
+def _described(facts: Facts) -> list[str]:
+    lines = [f"class           {facts.cls.value}"]
+    if facts.projection is not None:
+        lines.append(f"recognised      projection `{facts.projection.name}`")
+    elif facts.residuals is not None:
+        lines.append("recognised      a sum of squares")
+    lines.append(f"convex          {'certified' if facts.convex else 'not certified'}")
+    if facts.blame is not None and facts.blame.labels:
+        label = facts.blame.labels[0]
+        lines.append(f"                line {label.span.line}: {label.text}")
+    lines.append(f"smooth          {'yes' if facts.smooth else 'no'}")
+    lines.append(f"unique          {_certified(facts.unique)}")
+    lines.append(f"differentiable  {_certified(facts.differentiable)}")
+    return lines
+
+
+def _certified(certificate: Certificate) -> str:
+    if certificate.holds is None:
+        return certificate.condition
+    return f"{'yes' if certificate.holds else 'no'}: {certificate.condition}"
+
+
+def _answers(choice: Choice) -> list[str]:
+    """One line an engine: its answer to the variant that runs, or to the one it liked best."""
+    lines = []
+    engines = list({id(answer.engine): answer.engine for answer in choice.answers}.values())
+    width = max(len(engine.name) for engine in engines)
+    for engine in engines:
+        own = [answer for answer in choice.answers if answer.engine is engine]
+        best = min(own, key=lambda answer: _rank(answer, choice.variant))
+        mark = "*" if engine is choice.engine else " "
+        verdict = best.verdict
+        if isinstance(verdict, Accept):
+            where = "" if not best.variant.steps else f" [after {len(best.variant.steps)} rewrite(s)]"
+            lines.append(f"{mark} {engine.name:<{width}}  yes, cost {verdict.cost:g}: {verdict.why}{where}")
+        else:
+            lines.append(f"{mark} {engine.name:<{width}}  no: {verdict.why}")
+    return lines
+
+
+def _rank(answer: Answer, chosen: Variant) -> tuple[int, float]:
+    if isinstance(answer.verdict, Accept):
+        return 0, answer.verdict.cost
+    return (1, 0.0) if answer.variant is chosen else (2, 0.0)
