@@ -319,7 +319,7 @@ class Build(Transformer_NonRecursive[Token, Any]):
         keywords = tuple(child for child in arguments if isinstance(child, tree.Keyword))
         late = next((a for k, a in zip(arguments, arguments[1:], strict=False) if _is_late(k, a)), None)
         if late is not None:
-            self.found.append(diagnostic("D140", late.span))
+            self.found.append(diagnostic("D139", late.span))
         return tree.Call(self._name(children[0]), positional, keywords, span=self.span(children))  # type: ignore[arg-type]
 
     def arguments(self, children: list[Child]) -> tuple[tree.Node, ...]:

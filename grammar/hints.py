@@ -61,7 +61,7 @@ def explain(stuck: Stuck) -> tuple[Diagnostic, int, bool]:
     for hint in _HINTS:
         found = hint(stuck)
         if found is not None:
-            return found, stuck.line_number, found.code in ("D112", "D123")
+            return found, stuck.line_number, found.code in ("D112", "D123", "D141")
     return _expected(stuck), stuck.line_number, False
 
 
@@ -85,9 +85,11 @@ _KEYWORDS = (
 
 def _misspelt(stuck: Stuck) -> Diagnostic | None:
     """The line's first word is nearly a keyword, and what follows is no expression of that name."""
-    if not stuck.line or stuck.line[0].type != "NAME" or stuck.token is stuck.line[0]:
+    if not stuck.line or stuck.line[0].type != "NAME":
         return None
     first = stuck.line[0]
+    if stuck.token is first and stuck.accepts != {"$END"}:
+        return None
     second = stuck.line[1].type
     if second in ("EQUAL", "COLON", "COMMA", "LPAR", "LSQB", "IN") or (stuck.line_number == 0 and stuck.head):
         return None
@@ -104,17 +106,20 @@ def _misspelt(stuck: Stuck) -> Diagnostic | None:
 
 
 def _no_statement(stuck: Stuck) -> Diagnostic | None:
+    """A line that belongs to no statement: before the first keyword, or under a statement of one line."""
+    if stuck.head and stuck.accepts == {"$END"} and stuck.token.type == "NAME":
+        return stuck.say("D141", word=str(stuck.token))
     if stuck.head:
         return None
     first = stuck.line[0]
     if first.type == "NAME":
-        return stuck.say("D112", at=span(stuck.source, first), word=str(first), keyword="problem NAME")
+        return stuck.say("D141", at=span(stuck.source, first), word=str(first))
     return stuck.say("D123", at=span(stuck.source, first), keyword=str(first))
 
 
 def _problem_name(stuck: Stuck) -> Diagnostic | None:
     if stuck.head == "PROBLEM" and stuck.previous is stuck.chunk.head:
-        return stuck.say("D139")
+        return stuck.say("D138")
     if stuck.head == "PROBLEM" and stuck.token.type == "COLON":
         return stuck.say("D118", fix="", keyword="problem " + stuck.before[1])
     return None
@@ -142,11 +147,14 @@ def _foreign_sign(stuck: Stuck) -> Diagnostic | None:
     pair = sign + str(behind) if behind is not None and behind.start_pos == token.end_pos else sign
     if token.type == "STRING":
         return stuck.say("D128", fix=sign.strip('"'), word=sign.strip('"'))
-    if sign == "/" and pair == "//" or sign in ("%", "\\"):
-        return stuck.say("D137", sign=pair if sign == "/" else sign)
+    before = stuck.previous
+    if sign == "/" and before is not None and before.type == "SLASH" and before.end_pos == token.start_pos:
+        return stuck.say("D136", at=span(stuck.source, before).to(stuck.at), sign="//")
+    if sign in ("%", "\\"):
+        return stuck.say("D136", sign=sign)
     if sign == "." and behind is not None and behind.type in ("TIMES", "SLASH", "POWER", "PRIME"):
         place = Span(stuck.source, token.start_pos, behind.end_pos)
-        return stuck.say("D138", at=place, fix=str(behind), sign=pair, plain=str(behind))
+        return stuck.say("D137", at=place, fix=str(behind), sign=pair, plain=str(behind))
     if sign == "." and stuck.after_operand and stuck.before[-1].type != "NUMBER":
         return _attribute(stuck)
     if token.type != "UNKNOWN":
@@ -162,7 +170,7 @@ def _foreign_sign(stuck: Stuck) -> Diagnostic | None:
     means = _UNKNOWN_MEANS.get(sign)
     if means is not None:
         place = Span(stuck.source, token.start_pos, behind.end_pos) if behind and pair == "&&" else stuck.at
-        return stuck.say("D136", at=place, fix=means, sign=place.text, means=means)
+        return stuck.say("D135", at=place, fix=means, sign=place.text, means=means)
     return stuck.say("D102", sign=sign if sign.isprintable() else f"U+{ord(sign):04X}")
 
 
@@ -221,17 +229,17 @@ def _other_language(stuck: Stuck) -> Diagnostic | None:
     if word == "lambda":
         return stuck.say("D116", at=span(stuck.source, stuck.before[-1]))
     if stuck.token.type in ("AND", "OR") and stuck.head in ("SUBJECT_TO", "ASSUME", "EQUILIBRIUM"):
-        return stuck.say("D133", fix=",", word=str(stuck.token))
+        return stuck.say("D132", fix=",", word=str(stuck.token))
     if stuck.token.type == "COLON" and any(token.type == "LSQB" for token in stuck.before) and stuck.accepts >= {"RSQB"}:
-        return stuck.say("D134")
+        return stuck.say("D133")
     if stuck.token.type == "COLON" and stuck.line_number == 0 and stuck.previous is stuck.chunk.head:
         return stuck.say("D118", fix="", keyword=str(stuck.chunk.head))
     if stuck.token.type in ("NEWLINE", "RPAR", "COMMA") and {"ELSE"} <= stuck.accepts:
-        return stuck.say("D135", what="else")
+        return stuck.say("D134", what="else")
     if stuck.token.type in ("COLON", "NEWLINE") and "THEN" in stuck.accepts:
-        return stuck.say("D135", what="then")
+        return stuck.say("D134", what="then")
     if stuck.token.type == "IF" and stuck.after_operand:
-        return stuck.say("D135", what="if")
+        return stuck.say("D134", what="if")
     return None
 
 
@@ -261,9 +269,8 @@ def _juxtaposed(stuck: Stuck) -> Diagnostic | None:
     before = stuck.before[-1]
     left = span(stuck.source, before)
     sign = "*" if before.type in ("NUMBER", "FRACTION") else "@"
-    between = Span(stuck.source, left.end, stuck.token.start_pos)
     place = left.to(stuck.at)
-    fix = Fix(between, f" {sign} ") if sign == "*" else None
+    fix = Fix(place, f"{left.text} * {stuck.at.text}") if sign == "*" else None
     return diagnostic("D115", place, fix=fix, left=left.text, right=stuck.at.text)
 
 

@@ -29,7 +29,7 @@ def parse(source: Source) -> tuple[tree.File | None, list[Diagnostic]]:
             items.append(unit.node)
         elif items and isinstance(items[-1], tree.Problem):
             items[-1] = _with(items[-1], unit.node)
-        else:
+        elif not any(one.code == "D123" for one in found):
             found.append(diagnostic("D123", unit.keyword, keyword=unit.keyword.text))
     return _file(items, found)
 
@@ -40,7 +40,7 @@ def parse_body(source: Source, name: tree.Name) -> tuple[tree.File | None, list[
     problem = tree.Problem(name, (), span=name.span)
     for unit in units:
         if isinstance(unit.node, Head | tree.Def | tree.ExternDef | tree.Import):
-            found.append(diagnostic("D141", unit.keyword, keyword=unit.keyword.text))
+            found.append(diagnostic("D140", unit.keyword, keyword=unit.keyword.text))
         else:
             problem = _with(problem, unit.node)
     return _file([problem], found)
@@ -147,7 +147,8 @@ def _feed(parser: InteractiveParser, source: Source, chunk: tokens.Chunk) -> Fai
         before.append(token)
     if "$END" not in parser.accepts():
         assert chunk.head is not None
-        return Failure(diagnostic("D130", tokens.span(source, chunk.head), keyword=str(chunk.head)), 0, True)
+        code = "D138" if chunk.head.type == "PROBLEM" else "D130"
+        return Failure(diagnostic(code, tokens.span(source, chunk.head), keyword=str(chunk.head)), 0, True)
     return None
 
 

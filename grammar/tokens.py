@@ -24,6 +24,8 @@ STATEMENTS = frozenset(
 )
 # Keywords of two words are never names.
 _TWO_WORDS = frozenset({"EXTERN_DEF", "FIXED_POINT", "SUBJECT_TO"})
+# Words that declare nothing and label nothing: a colon behind them is a slip.
+_NEVER_LABELS = frozenset({"PROBLEM", "GIVEN", "FIND", "MINIMIZE", "MAXIMIZE", "RETURN"})
 # Statements that hold a list: in them a line that starts with a sign begins a new item.
 LISTS = frozenset("GIVEN FIND LET FIXED_POINT ROOT ODE SUBJECT_TO ASSUME OPTIONS RETURN".split())
 
@@ -194,7 +196,10 @@ class _Layout:
             return behind not in _AFTER_A_NAME and behind not in _AMBIGUOUS
         if behind == "COLON":  # a label or a declaration, unless nothing follows
             ends_line = self._next(at, skip=False)[1] in ("NEWLINE", "")
-            return ends_line or self.head is None or self.head.type not in ("SUBJECT_TO", "GIVEN", "FIND")
+            names = self.head is not None and self.head.type in ("SUBJECT_TO", "GIVEN", "FIND")
+            return ends_line or not names or token.type in _NEVER_LABELS
+        if behind == "LSQB":  # `root[0] <= 1` indexes, `minimize [1, 2]` is a mistake
+            return self.tokens[at].start_pos > token.end_pos
         return behind not in _AFTER_A_NAME
 
     def _as_word(self, token: Token) -> Token:
