@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from declarative.analyse.scope import number
 from declarative.analyse.signs import Signs
 from declarative.atoms.record import Curvature, Sign
 from declarative.ir import Apply, Expr, Index, Unknown
+from declarative.walk import constant as number
 
 _FUNCTIONS = frozenset(
     [

@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from declarative.analyse.certificate import certify
-from declarative.analyse.scope import Memo, children, number
+from declarative.analyse.scope import Memo, children
 from declarative.analyse.signs import Signs, as_quadratic
 from declarative.atoms import ATOMS
 from declarative.atoms.record import Curvature, Monotone
 from declarative.ir import Apply, Const, Expr, Extern, Index, Param, Reduce, Unknown
+from declarative.walk import constant as number
 
 CONSTANT, AFFINE, CONVEX, CONCAVE, UNKNOWN = (
     Curvature.CONSTANT,
@@ -42,9 +43,8 @@ class Blame:
 class Curvatures:
     """`curvatures(e)` is the certified curvature of every entry of `e` in the unknowns."""
 
-    def __init__(self, signs: Signs, prove: bool = True):
-        """Without `prove`, sympy is left out: what remains are the disciplined rules alone."""
-        self.signs, self.prove = signs, prove
+    def __init__(self, signs: Signs):
+        self.signs = signs
         self.constant = signs.constant
         self._curvature = Memo(self._compute)
 
@@ -63,6 +63,14 @@ class Curvatures:
     # ---- rules --------------------------------------------------------------------------------
 
     def _compute(self, expr: Expr) -> Curvature:
+        found = self.disciplined(expr)
+        if found is not UNKNOWN or not isinstance(expr, Apply):
+            return found
+        found = self._special(expr)
+        return certify(expr, self.affine, self.signs) if found is UNKNOWN else found
+
+    def disciplined(self, expr: Expr) -> Curvature:
+        """By the composition rule at this expression, which is all that cvxpy looks at."""
         if self.constant(expr):
             return CONSTANT
         match expr:
@@ -74,12 +82,7 @@ class Curvatures:
             case Reduce():
                 return self._reduced(expr)
             case Apply():
-                found = self._composed(expr)
-                if found is UNKNOWN:
-                    found = self._special(expr)
-                if found is UNKNOWN and self.prove:
-                    return certify(expr, self.affine, self.signs)
-                return found
+                return self._composed(expr)
             case _:
                 return UNKNOWN
 

@@ -77,4 +77,3 @@ class Facts:
     unique: Certificate
     differentiable: Certificate
     findings: tuple[Diagnostic, ...] = ()
-    disciplined: bool = True  # `convex` needed no proof by sympy: the atoms' records alone show it

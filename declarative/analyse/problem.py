@@ -60,7 +60,6 @@ def _minimisation(problem: Problem, statement: Minimize, structure: Structure) -
     signed = value if statement.sense > 0 else neg(value)
     sum_of_squares = residuals(signed, curvature.signs)
     degree = structure.degree(value)
-    plain = Structure(Curvatures(curvature.signs, prove=False))
     cls = classify(problem, structure, convex, degree, smooth, sum_of_squares is not None)
     known = projection(problem, curvature.signs)
     blame = None if convex else _blame(problem, statement, structure)
@@ -85,9 +84,6 @@ def _minimisation(problem: Problem, statement: Minimize, structure: Structure) -
         unique=unique,
         differentiable=differentiable,
         findings=tuple(findings),
-        disciplined=convex
-        and plain.curvature(value) is not Curvature.UNKNOWN
-        and all(map(plain.convex_constraint, problem.constraints)),
     )
 
 
@@ -154,9 +150,9 @@ def _not_affine(curvature: Curvatures, expr: Expr) -> Blame:
     return Blame(expr, f"this is {found.value}, not affine")
 
 
-def _at(code: str, blame: Blame, **fields: str) -> Diagnostic:
+def _at(code: str, blame: Blame, **fields: object) -> Diagnostic:
     more = f"; {blame.help}" if blame.help else ""
-    return diagnostic(code, blame.expr.span, reason=blame.reason, more=more, **fields)
+    return diagnostic(code, blame.expr.span, fix=None, reason=blame.reason, more=more, **fields)
 
 
 # ---- equations, games, flows ---------------------------------------------------------------------

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from declarative.analyse.curvature import squared
 from declarative.analyse.facts import Projection
-from declarative.analyse.scope import number
 from declarative.analyse.signs import Signs
 from declarative.analyse.squares import square_of
 from declarative.analyse.terms import add, apply, div, mul, neg, stretch, sub, terms, total, zeros
@@ -30,6 +29,7 @@ from declarative.ir import (
     Unknown,
     Variable,
 )
+from declarative.walk import constant as number
 
 INF = float("inf")
 

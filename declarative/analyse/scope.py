@@ -9,7 +9,6 @@ from typing import Generic, TypeVar
 from declarative.ir import (
     Apply,
     AtTime,
-    Const,
     Dual,
     Expr,
     Extern,
@@ -28,6 +27,7 @@ from declarative.ir import (
     Unknown,
     Variable,
 )
+from declarative.walk import constant as number
 
 T = TypeVar("T")
 
@@ -135,21 +135,3 @@ def constants() -> Memo[bool]:
 
     constant = Memo(compute)
     return constant
-
-
-def number(expr: Expr) -> float | None:
-    """The value of a literal, a negated literal, or a quotient of literals."""
-    match expr:
-        case Const(value=value) if not isinstance(value, bool):
-            return float(value)
-        case Apply(atom="neg", args=(inner,)):
-            found = number(inner)
-            return None if found is None else -found
-        case Apply(atom="div", args=(top, bottom)):
-            a, b = number(top), number(bottom)
-            return a / b if a is not None and b else None
-        case Apply(atom="mul", args=(left, right)):
-            a, b = number(left), number(right)
-            return a * b if a is not None and b is not None else None
-        case _:
-            return None

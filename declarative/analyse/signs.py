@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from declarative.analyse.scope import Memo, Scope, constants, number
+from declarative.analyse.scope import Memo, Scope, constants
 from declarative.atoms import ATOMS
 from declarative.atoms.record import Sign
 from declarative.ir import Apply, Const, Expr, Index, Param, Reduce, Set, Size, Slice, Unknown
+from declarative.walk import constant as number
 
 _OF_PROPERTY = {
     "nonneg": Sign.NONNEG,

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 
 from declarative.analyse.curvature import squared
 from declarative.analyse.facts import Residual
-from declarative.analyse.scope import number
 from declarative.analyse.signs import Signs, as_quadratic
 from declarative.analyse.structure import root_of_squares
 from declarative.analyse.terms import ONE, Term, apply, div, mul, terms
 from declarative.dims import Dim
 from declarative.ir import Apply, Binder, Const, Expr, Reduce, Size
+from declarative.walk import constant as number
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from declarative.analyse.curvature import Curvatures, squared
 from declarative.analyse.facts import Class
-from declarative.analyse.scope import Memo, children, number
+from declarative.analyse.scope import Memo, children
 from declarative.atoms import ATOMS
 from declarative.ir import (
     Apply,
@@ -22,6 +22,7 @@ from declarative.ir import (
     Unknown,
     Variable,
 )
+from declarative.walk import constant as number
 
 NONCONVEX_SETS = frozenset({"sphere", "stiefel", "SO", "SE"})
 POLYHEDRAL_SETS = frozenset({"simplex", "box", "nonneg", "unit_interval", "birkhoff", "monotone"})

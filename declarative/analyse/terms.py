@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import reduce as fold
 
-from declarative.analyse.scope import number
 from declarative.atoms import ATOMS
 from declarative.dims import Dim, Shape
 from declarative.errors import NOWHERE, Span
 from declarative.ir import Apply, Base, Const, Expr, Param, Type, Unknown
+from declarative.walk import constant as number
 
 Predicate = Callable[[Expr], bool]
 ONE: Expr = Const(1.0)

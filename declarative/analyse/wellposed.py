@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from declarative.analyse.curvature import Curvatures
 from declarative.analyse.facts import Certificate, Class
-from declarative.analyse.scope import number
 from declarative.analyse.signs import Signs, as_quadratic
 from declarative.analyse.squares import square_of
 from declarative.analyse.terms import Term, terms, words
 from declarative.ir import Apply, Expr, FixedPoint, Index, Minimize, Problem, Root, Slice, Unknown
+from declarative.walk import constant as number
 
 REGULAR = (
     "differentiable where the active constraints are independent, their multipliers are not zero, "
