@@ -37,8 +37,6 @@ class Clarabel:
     form: str = "cone"
 
     def accepts(self, variant: Variant) -> Accept | Refuse:
-        if variant.steps:
-            return Refuse("cvxpy takes the problem as it was written, without rewrites")
         why = "convex: cvxpy states it as a cone program, Clarabel solves it on the CPU"
         return decide(variant, minimisation, no_extern, convex, _expressible, cost=COST, why=why)
 

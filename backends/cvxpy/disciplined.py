@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 from declarative import ir
-from declarative.analyse.curvature import Curvatures
+from declarative.analyse.curvature import Curvatures, squared
 from declarative.analyse.scope import Scope, children
 from declarative.analyse.signs import Signs, as_quadratic
 from declarative.atoms import ATOMS, Curvature
+from declarative.backends.cvxpy.printer import sides
 
 
 def unsupported(problem: ir.Problem) -> str | None:
     """In words after 'because'; None where cvxpy can state the problem."""
-    curvatures = Curvatures(Signs(Scope.of(problem)))
-    roots: list[ir.Expr] = []
+    roots = sides(problem)
     if isinstance(problem.statement, ir.Minimize):
         roots.append(problem.statement.value)
-    for c in problem.constraints:
-        match c:
-            case ir.Equality(left=a, right=b) | ir.Inequality(left=a, right=b):
-                roots += [a, b]
-            case ir.Semidefinite(greater=a, smaller=b):
-                roots += [a, b]
-            case ir.Membership(member=a):
-                roots.append(a)
+    curvatures = Curvatures(Signs(Scope.of(problem)))
     return next((why for root in roots if (why := _why_not(root, curvatures)) is not None), None)
 
 
@@ -37,13 +30,18 @@ def _why_not(node: ir.Expr, curvatures: Curvatures) -> str | None:
 
 def _alone(node: ir.Expr, curvatures: Curvatures) -> str | None:
     match node:
+        case ir.Apply() if as_quadratic(node) is not None:
+            return None
+        case ir.Apply(atom="mul", args=(left, right)) if left == right:
+            return None
+        case ir.Apply(atom="div", args=(top, bottom)) if not curvatures.constant(bottom):
+            if not curvatures.constant(top) and squared(top) is None:
+                return "the quotient is neither a constant nor a square over its divisor"
         case ir.Apply(atom=atom):
-            if as_quadratic(node) is not None:
-                return None
             if ATOMS[atom].cvxpy is None:
                 return f"cvxpy has no `{atom}`"
             if curvatures.disciplined(node) is Curvature.UNKNOWN:
-                return "its convexity comes from second derivatives, which cvxpy does not look at"
+                return "its convexity is proven by second derivatives, which cvxpy does not look at"
         case ir.Reduce(op=op, where=where):
             if op == "prod":
                 return "cvxpy has no product of a family"

@@ -6,7 +6,7 @@ from declarative import ir
 from declarative.analyse.curvature import Curvatures
 from declarative.analyse.scope import Scope as Declarations
 from declarative.analyse.signs import Signs
-from declarative.backends.cvxpy.printer import ConvexPrinter
+from declarative.backends.cvxpy.printer import ConvexPrinter, sides
 from declarative.backends.jax import emit as emit_jax
 from declarative.backends.jax.functions import broadcast
 from declarative.backends.jax.printer import Block, tidy
@@ -21,19 +21,19 @@ def emit(choice: Choice) -> str:
     """The module's source. It reads two names of its namespace: `static` and `extern`, both mappings."""
     scope = scope_of(choice.variant.problem)
     functions = [
-        emit_jax._size(scope),
-        emit_jax._unpack(scope),
-        emit_jax._objective(scope),
+        emit_jax.size(scope),
+        emit_jax.unpack(scope),
+        emit_jax.objective(scope),
         _program(scope),
-        emit_jax._outputs(scope),
+        emit_jax.outputs(scope),
         _duals(scope),
     ]
     body = "\n\n".join([*functions, f"SOLVER = {choice.engine.name}.Solver(program)\n"])
-    head = emit_jax._head(choice, body)
+    head = emit_jax.head(choice, body)
     head[2:2] = ["import cvxpy as cp", *(["import numpy as np"] if " np." in body else [])]
     if "ct." in body:
         head.append("from declarative.backends.cvxpy import runtime as ct")
-    return "\n".join([*head, *emit_jax._constants(scope), "", "", body])
+    return "\n".join([*head, *emit_jax.constants(scope), "", "", body])
 
 
 def _program(scope: Scope) -> str:
@@ -42,7 +42,7 @@ def _program(scope: Scope) -> str:
     assert isinstance(statement, ir.Minimize)
     function = Function(scope)
     curvatures = Curvatures(Signs(Declarations.of(problem)))
-    printer = ConvexPrinter(function, [statement.value, *_sides(problem)], curvatures)
+    printer = ConvexPrinter(function, [statement.value, *sides(problem)], curvatures)
     function.printer = printer
     block = function.block
     for unknown in problem.unknowns:
@@ -57,19 +57,6 @@ def _program(scope: Scope) -> str:
         block.lines.insert(0, "given = model.given")
     doc = "The program of one element in cvxpy; `given(a)` is a cvxpy parameter with the value a."
     return function.text("program(params, model)", doc, unknowns=None)
-
-
-def _sides(problem: ir.Problem) -> list[ir.Expr]:
-    found: list[ir.Expr] = []
-    for c in problem.constraints:
-        match c:
-            case ir.Equality(left=a, right=b) | ir.Inequality(left=a, right=b):
-                found += [a, b]
-            case ir.Semidefinite(greater=a, smaller=b):
-                found += [a, b]
-            case ir.Membership(member=a, within=within):
-                found += [a, *within.args]
-    return found
 
 
 def _unknown(printer: ConvexPrinter, unknown: ir.Variable, block: Block) -> list[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from declarative import ir
+from declarative.analyse.curvature import squared
 from declarative.analyse.scope import Scope as Declarations
 from declarative.analyse.scope import constants, number
 from declarative.analyse.signs import Signs, as_quadratic
@@ -67,6 +68,13 @@ class ConvexPrinter(Printer):
                 return self._scaled(node, block) or ""
             case ir.Apply(atom="mul", args=(left, right)) if left == right:
                 return f"cp.square({self.text(left, block)})"
+            case ir.Apply(atom="div", args=(left, right)) if self.constant(left):
+                inverse = ir.Apply("inv_pos", (right,), right.type)
+                return self._times(left, inverse, block)
+            case ir.Apply(atom="div", args=(left, right)) if not self.constant(right):
+                base = squared(left)
+                assert base is not None, "a quotient is convex as a constant or a square over a positive"
+                return f"cp.quad_over_lin({self.text(base, block)}, {self.text(right, block)})"
             case ir.Apply(atom="div", args=(left, right)):
                 return self._times(ir.Apply("div", (ir.Const(1.0), right), right.type), left, block)
             case ir.Apply(atom="quad_over_lin", args=(left, right)) if self.constant(right):
@@ -194,3 +202,17 @@ def _gram(matrix: ir.Expr) -> ir.Expr | None:
         case ir.Apply(atom="matmul", args=(left, ir.Apply(atom="transpose", args=(inner,)))) if inner == left:
             return ir.Apply("transpose", (left,), matrix.type)
     return None
+
+
+def sides(problem: ir.Problem) -> list[ir.Expr]:
+    """The expressions that the constraints hold."""
+    found: list[ir.Expr] = []
+    for c in problem.constraints:
+        match c:
+            case ir.Equality(left=a, right=b) | ir.Inequality(left=a, right=b):
+                found += [a, b]
+            case ir.Semidefinite(greater=a, smaller=b):
+                found += [a, b]
+            case ir.Membership(member=a, within=within):
+                found += [a, *within.args]
+    return found

@@ -1,4 +1,4 @@
-"""What emitted cvxpy programs call: the model that collects parameters and rows, and functions cvxpy lacks.
+"""What emitted cvxpy programs call: the model that collects parameters and rows, and the atoms' functions.
 
 A program is run while JAX traces the layer: expressions of parameters alone are JAX values, and
 `model.given(value)` makes a cvxpy parameter that stands for one. So parameters enter cvxpy linearly,
@@ -7,13 +7,24 @@ whatever the user's formula does with them, and JAX differentiates the formula.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import cvxpy as cp
 import numpy as np
 from jax import Array
+
+from declarative.backends.cvxpy.atoms import concat as concat
+from declarative.backends.cvxpy.atoms import cumsum as cumsum
+from declarative.backends.cvxpy.atoms import diff as diff
+from declarative.backends.cvxpy.atoms import dot as dot
+from declarative.backends.cvxpy.atoms import huber as huber
+from declarative.backends.cvxpy.atoms import largest as largest
+from declarative.backends.cvxpy.atoms import norm2 as norm2
+from declarative.backends.cvxpy.atoms import smallest as smallest
+from declarative.backends.cvxpy.atoms import solve as solve
+from declarative.backends.cvxpy.atoms import stack as stack
+from declarative.backends.cvxpy.atoms import where as where
 
 Expression: TypeAlias = Any  # a cvxpy expression, an array or a number
 Index: TypeAlias = tuple[int, ...]
@@ -146,53 +157,3 @@ _SETS: dict[str, Any] = {
     "unit_interval": lambda x: [x >= 0, x <= 1],
 }
 SETS = frozenset(_SETS)
-
-
-# ---- functions ---------------------------------------------------------------------------------
-
-
-def where(mask: Expression, x: Expression, y: Expression) -> cp.Expression:
-    return cp.multiply(mask, x) + cp.multiply(1 - mask, y)
-
-
-def norm2(x: Expression) -> cp.Expression:
-    return cp.norm(x, "fro") if np.ndim(x) == 2 else cp.norm(x, 2)
-
-
-def dot(x: Expression, y: Expression) -> cp.Expression:
-    return cp.sum(cp.multiply(x, y))
-
-
-def huber(x: Expression, delta: Expression) -> cp.Expression:
-    """The least of r^2 / 2 + delta * |x - r| over r."""
-    r = cp.Variable(np.broadcast_shapes(x.shape, np.shape(delta)))
-    return cp.square(r) / 2 + cp.multiply(delta, cp.abs(x - r))
-
-
-def diff(x: Expression, axis: int | None) -> cp.Expression:
-    return x[:, 1:] - x[:, :-1] if axis == 1 else x[1:] - x[:-1]
-
-
-def cumsum(x: Expression, axis: int | None) -> cp.Expression:
-    return cp.cumsum(x, axis=0 if axis is None else axis)
-
-
-def concat(parts: Sequence[Expression], axis: int) -> cp.Expression:
-    wide = [cp.reshape(part, (1,), order="C") if np.ndim(part) == 0 else part for part in parts]
-    return cp.concatenate(wide, axis=axis)
-
-
-def stack(parts: Sequence[Expression], axis: int) -> cp.Expression:
-    if np.ndim(parts[0]) == 0:
-        return cp.hstack(list(parts))
-    rows = [cp.reshape(part, (1, *part.shape), order="C") for part in parts]
-    return cp.concatenate(rows, axis=0) if axis == 0 else cp.concatenate(rows, axis=0).T
-
-
-def largest(parts: Sequence[Expression]) -> cp.Expression:
-    """Elementwise over a list of one or more."""
-    return cp.maximum(*parts) if len(parts) > 1 else parts[0]
-
-
-def smallest(parts: Sequence[Expression]) -> cp.Expression:
-    return cp.minimum(*parts) if len(parts) > 1 else parts[0]

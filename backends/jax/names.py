@@ -11,6 +11,7 @@ RESERVED = frozenset(
     {"jax", "jnp", "rt", "flat", "params", "unknowns", "point", "extern", "static", "engine", "forms"}
     | {"size", "unpack", "objective", "outputs", "duals", "cost", "data", "residuals", "equations", "step"}
     | {"centre", "set_args", "equalities", "inequalities", "SOLVER", "DEFAULTS", "Quadratic"}
+    | {"cp", "ct", "np", "given", "model", "program", "clarabel"}
     | set(keyword.kwlist)
     | set(keyword.softkwlist)
     | set(dir(builtins))

@@ -127,6 +127,137 @@ CALL: tuple[Entry, ...] = (
         help="give `sizes={{...}}` or a first value: `learn={{{name!r}: array}}`",
         page="A module that owns parameters must know their shapes before the first call, or see them in it.",
     ),
+    Entry(
+        "D616",
+        "no such problem",
+        "there is no problem `{name}`",
+        help="{help}",
+        page="`problem=` and `module[...]` take the name that stands after the keyword `problem`.",
+    ),
+    Entry(
+        "D617",
+        "which problem",
+        "the text holds no single problem: say which one with `problem=`",
+        help="{help}",
+        page='`dc.compile(text)` takes a text with one problem; otherwise `dc.compile(text, problem="ridge")`, or '
+        "`dc.load(path)`, which gives them all.",
+    ),
+    Entry(
+        "D618",
+        "not a static parameter",
+        "`{problem}` has no static parameter `{name}`",
+        help="static parameters: {there}",
+        page="Only parameters declared `static`, as in `T: static int`, can be fixed when compiling.",
+    ),
 )
 
-ENTRIES: tuple[Entry, ...] = CALL
+DATA: tuple[Entry, ...] = (
+    Entry(
+        "D650",
+        "no such file",
+        "there is no file `{path}`",
+        help="{help}",
+        page="The path is taken from the folder in which `decl` runs.",
+    ),
+    Entry(
+        "D651",
+        "unreadable file",
+        "`{path}` cannot be read: {reason}",
+        help="{help}",
+        page="Programs are UTF-8 text. Data are NumPy archives (`.npz`), JSON objects (`.json`), tables with a "
+        "head line (`.csv`), or single values written `name=value`.",
+    ),
+    Entry(
+        "D652",
+        "no such problem",
+        "`{path}` holds no problem `{name}`{hint}",
+        help="it holds {names}",
+        page="A file may hold several problems; their names stand after the word `problem`.",
+    ),
+    Entry(
+        "D653",
+        "which problem",
+        "`{path}` holds {count} problems",
+        help="name one of {names}",
+        page="Where a file holds more than one problem, the command needs the name of one.",
+    ),
+    Entry(
+        "D654",
+        "data for no parameter",
+        "`{name}` of {origin} is no parameter of `{problem}`{hint}",
+        label="the parameters are declared here",
+        help="the parameters are {names}",
+        page="Each array of the data must have the name of a `given`. `decl run` ignores nothing silently: "
+        "leave an array out, or rename it with `--data new=old@file.npz`.",
+    ),
+    Entry(
+        "D655",
+        "bad value",
+        "`{name}` cannot be read from `{text}`",
+        help="write a number, `true`, `false`, or nested lists: `q=[1, -2.5]`",
+        page="A value on the command line is JSON: a number, a truth value, or lists of them.",
+    ),
+    Entry(
+        "D656",
+        "bad gradient request",
+        "`--grad {text}` names no {what}",
+        help="write `--grad OUT:PARAM`, with OUT one of {outputs} and PARAM one of {params}",
+        page="`--grad OUT:PARAM` prints the derivative of the sum of an output's entries with respect to a "
+        "parameter with floating-point entries.",
+    ),
+    Entry(
+        "D657",
+        "package missing",
+        "`{feature}` needs the package `{package}`",
+        help="pip install '{install}'",
+        page="Some features use packages that are not installed by default; the extras of "
+        "`declarative-layers` bring them.",
+    ),
+    Entry(
+        "D658",
+        "no such code",
+        "there is no diagnostic `{code}`{hint}",
+        help="`decl explain` takes a code such as D203, or a file",
+        page="Codes are the letter D and three digits.",
+    ),
+    Entry(
+        "D659",
+        "host function needed",
+        "`{problem}` calls the host function `{name}`, which the command line cannot bind",
+        label="declared here",
+        help='bind it in Python: `dc.compile(text, extern={{"{name}": function}})`',
+        page="An `extern def` stands for a function of the host program. The command line has no host program.",
+    ),
+    Entry(
+        "D660",
+        "nothing to emit",
+        "`{problem}` has no `{form}` form",
+        help="{help}",
+        page="`decl compile --emit` prints `jax`, `cvxpy`, `latex` or `ir`.",
+    ),
+    Entry(
+        "D661",
+        "unwritable file",
+        "`{path}` cannot be written: {reason}",
+        help="{help}",
+        page="The folder must exist; outputs are written as `.npz`, `.json` or `.csv`, plots as `.png`.",
+    ),
+    Entry(
+        "D690",
+        "cvxpy does not see the convexity",
+        "cvxpy does not accept the program: {reason}",
+        help='use `backend="jax"`, or write the problem with atoms that cvxpy knows',
+        page="The cvxpy backend states the problem in cvxpy, whose own rules must certify it again, for the sizes "
+        "of the call. Where they do not, the JAX backend may still solve the problem.",
+    ),
+    Entry(
+        "D691",
+        "second derivative on the cvxpy backend",
+        "the cvxpy backend gives first derivatives only where curved cones are involved",
+        help='use `backend="jax"` for second derivatives',
+        page="For linear and quadratic programs the cvxpy backend has derivatives of every order. With "
+        "second-order, semidefinite, exponential or power cones it has first derivatives, forward and reverse.",
+    ),
+)
+
+ENTRIES: tuple[Entry, ...] = (*CALL, *DATA)
