@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from declarative import ir
-from declarative.backends.jax.functions import FORMS
+from declarative.backends.jax.functions import FORMS, broadcast
 from declarative.backends.jax.printer import reads_data, tidy
 from declarative.backends.jax.writer import Function, Scope, comment, count, scope_of
 from declarative.dims import Dim
@@ -16,19 +16,19 @@ def emit(choice: Choice) -> str:
     scope = scope_of(problem)
     form = FORMS[engine.form](scope, choice.variant)
     functions = [
-        _size(scope),
-        _unpack(scope),
-        *([_objective(scope)] if isinstance(problem.statement, ir.Minimize) else []),
+        size(scope),
+        unpack(scope),
+        *([objective(scope)] if isinstance(problem.statement, ir.Minimize) else []),
         *form.functions,
-        _outputs(scope),
+        outputs(scope),
         _duals(scope),
     ]
     solver = f"SOLVER = {engine.name}.Solver({', '.join(form.arguments)})\n"
     body = "\n\n".join([*functions, solver])
-    return "\n".join([*_head(choice, body), *_constants(scope), "", "", body])
+    return "\n".join([*head(choice, body), *constants(scope), "", "", body])
 
 
-def _head(choice: Choice, body: str) -> list[str]:
+def head(choice: Choice, body: str) -> list[str]:
     problem, engine = choice.variant.problem, choice.engine
     title = f"Problem `{problem.name}`, solved by the engine `{engine.name}`."
     doc = "\n\n".join(part for part in (_quoted(problem.doc), title) if part)
@@ -37,6 +37,8 @@ def _head(choice: Choice, body: str) -> list[str]:
         lines.append("import jax")
     if "jnp." in body:
         lines.append("import jax.numpy as jnp")
+    if "jsp." in body:
+        lines.append("import jax.scipy.special as jsp")
     lines.append("")
     if "rt." in body:
         lines.append("from declarative.backends.jax import runtime as rt")
@@ -44,7 +46,7 @@ def _head(choice: Choice, body: str) -> list[str]:
     return lines
 
 
-def _constants(scope: Scope) -> list[str]:
+def constants(scope: Scope) -> list[str]:
     """Static parameters and host functions are names of the module."""
     lines = [
         f"{scope.names[p.name]} = static[{p.name!r}]" for p in scope.problem.params if "static" in p.properties
@@ -58,13 +60,13 @@ def _quoted(doc: str) -> str:
     return printable.replace("\\", "\\\\").replace('"', "'").strip()
 
 
-def _size(scope: Scope) -> str:
+def size(scope: Scope) -> str:
     function = Function(scope)
     function.returns(f"return {function.dim(scope.size)}")
     return function.text("size(params)", "How many unknown numbers there are.", unknowns=None)
 
 
-def _unpack(scope: Scope) -> str:
+def unpack(scope: Scope) -> str:
     function = Function(scope)
     start, parts = Dim(()), []
     for unknown in scope.problem.unknowns:
@@ -81,7 +83,7 @@ def _unpack(scope: Scope) -> str:
     return function.text("unpack(flat, params)", "The flat vector of unknowns as arrays.", unknowns=None)
 
 
-def _objective(scope: Scope) -> str:
+def objective(scope: Scope) -> str:
     statement = scope.problem.statement
     assert isinstance(statement, ir.Minimize)
     function = Function(scope, [statement.value])
@@ -90,7 +92,7 @@ def _objective(scope: Scope) -> str:
     return function.text("objective(unknowns, params)")
 
 
-def _outputs(scope: Scope) -> str:
+def outputs(scope: Scope) -> str:
     """Outputs of the user's program: unknowns, expressions of them, multipliers and the optimal value."""
     problem = scope.problem
     speaking = [o.value for o in problem.outputs if not isinstance(o.value, ir.Dual | ir.OptimalValue)]
@@ -160,10 +162,3 @@ def rows_of(constraint: ir.Constraint) -> tuple[str, tuple[Dim, ...]] | None:
     shape = tuple(binder.last - binder.first for binder in constraint.binders)
     body = broadcast(constraint.left.type.shape, constraint.right.type.shape)
     return ("eq" if isinstance(constraint, ir.Equality) else "ineq"), (*shape, *body)
-
-
-def broadcast(left: tuple[Dim, ...], right: tuple[Dim, ...]) -> tuple[Dim, ...]:
-    """The shape of an elementwise operation: scalars and axes of length 1 stretch."""
-    if not left or not right:
-        return left or right
-    return tuple(b if a.constant == 1 else a for a, b in zip(left, right, strict=True))

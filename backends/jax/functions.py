@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from declarative import ir
 from declarative.backends.jax.printer import tidy
 from declarative.backends.jax.writer import Function, Scope, comment
+from declarative.dims import Dim
 from declarative.plan.engine import Variant
 
 
@@ -121,6 +122,13 @@ def difference(left: str, right: str) -> str:
     if right.strip("()") in ("0", "0.0"):
         return tidy(left)
     return tidy(f"-{right}" if left.strip("()") in ("0", "0.0") else f"{left} - {right}")
+
+
+def broadcast(left: tuple[Dim, ...], right: tuple[Dim, ...]) -> tuple[Dim, ...]:
+    """The shape of an elementwise operation: scalars and axes of length 1 stretch."""
+    if not left or not right:
+        return left or right
+    return tuple(b if a.constant == 1 else a for a, b in zip(left, right, strict=True))
 
 
 FORMS: dict[str, Callable[[Scope, Variant], Form]] = {

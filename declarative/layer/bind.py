@@ -12,6 +12,7 @@ import numpy as np
 from declarative import ir
 from declarative.dims import Dim, Shape
 from declarative.errors import ArgumentError, diagnostic
+from declarative.walk import constant
 
 Sizes = dict[str, int]
 Lead = tuple[int, ...]
@@ -32,7 +33,8 @@ def signature(name: str, params: tuple[ir.Parameter, ...]) -> str:
 
 
 def declared(param: ir.Parameter) -> str:
-    default = f" = {param.default.span.text}" if param.default is not None else ""
+    value = constant(param.default) if param.default is not None else None
+    default = "" if param.default is None else f" = {value:g}" if value is not None else " = ..."
     return f"{param.name}: {type_text(param)}{default}"
 
 

@@ -49,7 +49,7 @@ class Call:
             out_dtype=out,
             unknowns=tuple(unknown.name for unknown in program.solved.unknowns),
             start=tuple(leaf.name for leaf in start),
-            static=tuple((name, _hashable(value)) for name, value in static.items()),
+            static=tuple((name, hashable(value)) for name, value in static.items()),
             full=full,
         )
 
@@ -136,5 +136,6 @@ def _start_leads(problem: ir.Problem, start: list[values.Leaf], bound: Bound) ->
     return leads, batch
 
 
-def _hashable(value: Any) -> Any:
+def hashable(value: Any) -> Any:
+    """A static value as part of a key."""
     return (value.shape, value.dtype.name, value.tobytes()) if isinstance(value, np.ndarray) else value

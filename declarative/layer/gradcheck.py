@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from declarative.layer import bind
+
 if TYPE_CHECKING:
     from declarative.layer.layer import Layer
 
@@ -46,10 +48,8 @@ class GradReport:
 
 def check_grad(layer: Layer, *args: Any, **kwargs: Any) -> GradReport:
     """Compares in float64, along three random directions for each real parameter."""
-    from declarative.layer import bind
-
     names = [p.name for p in layer.problem.params if p.type.base == "real" and "static" not in p.properties]
-    found = bind.match(layer.__name__, layer.given, args, kwargs)
+    found = {**layer.defaults, **bind.match(layer.__name__, layer.given, args, kwargs)}
     wide = {name: _float64(found[name]) if name in names else found[name] for name in found}
     lines = [_line(layer, wide, name) for name in names if name in wide]
     return GradReport(tuple(lines), 1e-5)

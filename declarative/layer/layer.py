@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import jax
 import numpy as np
 
 from declarative import ir
@@ -19,7 +18,7 @@ from declarative.layer.call import Call
 from declarative.layer.options import Options
 from declarative.layer.program import Program
 from declarative.layer.promises import check_promises
-from declarative.layer.solution import Solution, raise_for_status
+from declarative.layer.solution import Solution, raise_for_status, readable
 from declarative.layer.status import Status
 
 if TYPE_CHECKING:
@@ -94,6 +93,11 @@ class Layer:
         return self._program.given
 
     @property
+    def defaults(self) -> Mapping[str, Any]:
+        """Values of parameters that a call may leave out."""
+        return self._program.defaults
+
+    @property
     def options(self) -> Options:
         return self._options
 
@@ -133,8 +137,8 @@ class Layer:
         if check:
             check_promises(self._program.problem, call.by_name, call.bound)
         result = adapter(call.kind)(self._traced(call), call.arrays)
-        codes = result.facts["status"]
-        if not isinstance(codes, jax.core.Tracer):
+        codes = readable(result.facts["status"])
+        if codes is not None:
             if self._options.on_fail == "raise":
                 raise_for_status(codes)
             self._warn(codes)
@@ -147,11 +151,11 @@ class Layer:
             self._cache[key] = Traced(function, wide=call.structure.solve_dtype == "float64" and not call.traced)
         return self._cache[key]
 
-    def _warn(self, codes: Any) -> None:
+    def _warn(self, codes: np.ndarray[Any, Any]) -> None:
         """Says once, outside of `jit`, that an answer is not as exact as asked."""
         if self._warned:
             return
-        count = int(np.sum(np.asarray(codes) == Status.INACCURATE.code))
+        count = int(np.sum(codes == Status.INACCURATE.code))
         if count:
             self._warned = True
             text = f"{self.__name__}: {count} inaccurate: {Status.INACCURATE.advice}"

@@ -31,7 +31,6 @@ class Program:
     solved: ir.Problem  # the variant that the engine solves
     backend: str
     engine: str
-    backwards: tuple[str, ...]
     source: str
     load: Callable[[Mapping[str, Any]], Emitted]
     explain: Callable[[], str]

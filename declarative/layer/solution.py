@@ -59,7 +59,7 @@ class Solution:
         return self
 
     def __repr__(self) -> str:
-        if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(self.outputs)):
+        if readable(self.status_code) is None:
             return f"Solution({', '.join(self.outputs)}: traced)"
         rows = [(name, _shown(value)) for name, value in self.outputs.items()]
         rows += [(f"dual[{label}]", _shown(value)) for label, value in self.dual.items()]
@@ -109,10 +109,20 @@ def _members(codes: Any, kind: type[Any]) -> np.ndarray[Any, Any]:
     return alone
 
 
+def readable(value: Any) -> np.ndarray[Any, Any] | None:
+    """The numbers of an array, or None inside of a transformation (JAX's or PyTorch's)."""
+    if isinstance(value, jax.core.Tracer):
+        return None
+    try:
+        return np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+    except RuntimeError:  # what torch.func gives to a function that it maps
+        return None
+
+
 def _numpy(value: Any) -> np.ndarray[Any, Any]:
-    if type(value).__module__.startswith("torch"):
-        value = value.detach().cpu()
-    return np.asarray(value)
+    found = readable(value)
+    assert found is not None, "inside of a transformation there are no numbers to look at"
+    return found
 
 
 def _counts(members: np.ndarray[Any, Any]) -> str:
