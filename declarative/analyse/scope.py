@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 from declarative.ir import (
     Apply,
     AtTime,
+    Constraint,
     Dual,
     Expr,
     Extern,
@@ -72,16 +73,15 @@ class Scope:
 
     @staticmethod
     def of(problem: Problem) -> Scope:
-        declared: dict[str, Parameter | Variable] = {v.name: v for v in problem.unknowns}
+        """Properties as declared, and those that `assume` and plain constraints on a name imply."""
+        plain = [c for c in problem.constraints if not c.binders and c.where is None]
+        declared: dict[str, Parameter | Variable] = {}
         for param in problem.params:
-            promised = [fact for fact in problem.assumptions if isinstance(fact, (Inequality, Membership))]
-            more = {name for fact in promised for name in _promise(fact, param.name)}
-            more |= {
-                "psd"
-                for fact in problem.assumptions
-                if isinstance(fact, Semidefinite) and _names(fact.greater, param.name) and _zero(fact.smaller)
-            }
+            more = {name for fact in problem.assumptions for name in _promise(fact, param.name)}
             declared[param.name] = replace(param, properties=param.properties | more)
+        for unknown in problem.unknowns:
+            more = {name for fact in plain for name in _promise(fact, unknown.name)}
+            declared[unknown.name] = replace(unknown, properties=unknown.properties | more)
         return Scope(declared)
 
     def properties(self, expr: Expr) -> frozenset[str]:
@@ -101,15 +101,15 @@ class Scope:
 
 
 def _names(expr: Expr, name: str) -> bool:
-    return isinstance(expr, Param) and expr.name == name
+    return isinstance(expr, (Param, Unknown)) and expr.name == name
 
 
 def _zero(expr: Expr) -> bool:
     return number(expr) == 0 or (isinstance(expr, Apply) and expr.atom == "zeros")
 
 
-def _promise(fact: Inequality | Membership, name: str) -> set[str]:
-    """The properties that an assumption gives to the parameter of this name."""
+def _promise(fact: Constraint, name: str) -> set[str]:
+    """The properties that a constraint gives to the parameter or unknown of this name."""
     match fact:
         case Inequality(left=left, right=right) if _names(right, name):
             low = number(left)
@@ -121,6 +121,8 @@ def _promise(fact: Inequality | Membership, name: str) -> set[str]:
             if within.name in ("simplex", "nonneg", "unit_interval", "birkhoff"):
                 return {"nonneg"}
             return {"psd"} if within.name == "psd" else set()
+        case Semidefinite(greater=greater, smaller=smaller) if _names(greater, name) and _zero(smaller):
+            return {"psd"}
         case _:
             return set()
 

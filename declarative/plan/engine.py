@@ -5,20 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from declarative.analyse import Facts
-from declarative.ir import Problem
-
-
-@dataclass(frozen=True)
-class Variant:
-    """A problem equivalent to the user's, the facts about it, and the rewrites that led to it.
-
-    Unknowns that a rewrite adds stand after the user's own, whose number is `len(original.unknowns)`.
-    """
-
-    problem: Problem
-    facts: Facts
-    steps: tuple[str, ...] = ()
+from declarative.rewrite.variant import Variant as Variant
 
 
 @dataclass(frozen=True)

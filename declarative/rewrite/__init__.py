@@ -1,0 +1,40 @@
+"""IR -> equivalent IR, one rule a file. Values and multipliers find their way back by name and label.
+
+    sets       polyhedral sets and properties -> constraints
+    epigraph   piecewise-linear atoms -> auxiliary unknowns and constraints
+    quadratic  the symbolic data of a quadratic program, for the emitter
+
+A rule takes a problem and what is known about its expressions, and gives an equivalent problem, or None
+where it has nothing to do. It may append unknowns, and must keep labels, their shapes and their signs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from declarative.analyse import Facts, analyse, structure_of
+from declarative.analyse.structure import Structure
+from declarative.ir import Minimize, Problem
+from declarative.rewrite import epigraph, sets
+from declarative.rewrite.variant import Variant as Variant
+
+Rule = Callable[[Problem, Structure], Problem | None]
+
+RULES: tuple[tuple[str, Rule], ...] = (
+    ("sets as constraints", sets.expand),
+    ("piecewise-linear atoms by auxiliaries", epigraph.lift),
+)
+"""What is done, in words for the user, in the order in which it is done."""
+
+
+def rewrite(problem: Problem, facts: Facts) -> tuple[Variant, ...]:
+    """The problem itself, then the result of each rule that applied, on top of those before it."""
+    variants = [Variant(problem, facts)]
+    if not isinstance(problem.statement, Minimize):
+        return tuple(variants)
+    for name, rule in RULES:
+        last = variants[-1]
+        changed = rule(last.problem, structure_of(last.problem))
+        if changed is not None:
+            variants.append(Variant(changed, analyse(changed), (*last.steps, name)))
+    return tuple(variants)

@@ -1,0 +1,394 @@
+"""Piecewise-linear atoms in a convex position become affine, with auxiliary unknowns.
+
+    abs(e)                  t     with  e <= t, -e <= t              norm1 is its sum
+    norm_inf(e)             t     with  e <= t, -e <= t              one number t
+    max, maximum, relu      t     with  each argument <= t           also max(... for i in n)
+    hinge(e)                t     with  1 - e <= t, 0 <= t
+    sum_largest(e, k)       k*q + sum(t)          with  e - q <= t, 0 <= t
+    huber(e, d)             sum(m^2)/2 + d*t      with  e - m <= t, m - e <= t     in objectives alone
+    abs(e) <= c             e <= c, -e <= c       without a label: no auxiliary is needed
+
+and the mirror images of min and minimum where something is to be large. It is an equivalence because
+each auxiliary bounds its atom from above and stands where less is better: at an optimum of the objective
+it is tight, and in a constraint a feasible value exists just when the constraint holds. Where a
+comprehension encloses the atom, its auxiliary gets an axis for every index it depends on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from declarative.analyse.curvature import squared
+from declarative.analyse.structure import Structure, root_of_squares
+from declarative.analyse.terms import ONE, ZERO, add, apply, attr, div, mul, neg, sub
+from declarative.dims import Dim
+from declarative.ir import (
+    Apply,
+    Binder,
+    Bound,
+    Const,
+    Constraint,
+    Expr,
+    Index,
+    Inequality,
+    Minimize,
+    Problem,
+    Reduce,
+    Size,
+    Slice,
+    Type,
+    Unknown,
+    Variable,
+)
+from declarative.walk import free_bounds, walk
+
+_MONOTONE = frozenset(
+    {"sum", "mean", "transpose", "reshape", "vec", "concat", "stack", "diag", "trace", "cumsum"}
+)
+_HOMOGENEOUS = frozenset(
+    {"abs", "norm1", "norm_inf", "max", "min", "maximum", "minimum", "relu", "sum_largest"}
+)
+_REDUCING = frozenset({"norm1", "norm_inf", "max", "min", "sum_largest"})
+HALF = Const(0.5)
+
+
+class _Cannot(Exception):
+    """Something in the problem is no polynomial of low degree and no piecewise-linear atom."""
+
+
+def lift(problem: Problem, structure: Structure) -> Problem | None:
+    """The problem with every piecewise-linear atom lifted; None if there is none, or another obstacle."""
+    statement = problem.statement
+    if not isinstance(statement, Minimize):
+        return None
+    lifting = _Lifting(structure, _names(problem))
+    try:
+        value = lifting.relax(statement.value, statement.sense, _Place(quadratic=True))
+        constraints = [row for c in problem.constraints for row in lifting.constraint(c)]
+    except _Cannot:
+        return None
+    if not lifting.changed:
+        return None
+    return replace(
+        problem,
+        statement=replace(statement, value=value),
+        unknowns=(*problem.unknowns, *lifting.unknowns),
+        constraints=(*constraints, *lifting.rows),
+    )
+
+
+def _names(problem: Problem) -> set[str]:
+    names = {item.name for item in (*problem.params, *problem.unknowns, *problem.lets, *problem.outputs)}
+    names |= {node.name for node in walk(problem) if isinstance(node, (Bound, Binder))}
+    return names | set(problem.dims)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where an expression stands: within which binders, and whether squares may stay."""
+
+    binders: tuple[Binder, ...] = ()
+    quadratic: bool = False
+
+    def inside(self, binders: tuple[Binder, ...]) -> _Place:
+        return replace(self, binders=(*self.binders, *binders))
+
+    @property
+    def affine(self) -> _Place:
+        return replace(self, quadratic=False)
+
+
+@dataclass
+class _Lifting:
+    """Collects auxiliaries and their constraints while expressions are relaxed."""
+
+    structure: Structure
+    taken: set[str]
+    unknowns: list[Variable] = field(default_factory=list)
+    rows: list[Constraint] = field(default_factory=list)
+    known: dict[tuple[int, int, _Place], tuple[Expr, Expr]] = field(default_factory=dict)
+    changed: bool = False
+
+    # ---- constraints --------------------------------------------------------------------------
+
+    def constraint(self, constraint: Constraint) -> list[Constraint]:
+        if not isinstance(constraint, Inequality) or self.structure.affine_constraint(constraint):
+            return [constraint]
+        if constraint.label is None:
+            found = self._split(constraint)
+            if found is not None:
+                self.changed = True
+                return found
+        place = _Place(constraint.binders)
+        if constraint.where is not None:
+            raise _Cannot
+        left, right = self.relax(constraint.left, 1, place), self.relax(constraint.right, -1, place)
+        return [replace(constraint, left=left, right=right)]
+
+    def _split(self, constraint: Inequality) -> list[Constraint] | None:
+        """`largest of several <= c` is each of them <= c."""
+        left, right, affine = constraint.left, constraint.right, self.structure.curvature.affine
+        if not affine(right):
+            mirrored = replace(constraint, left=neg(right), right=neg(left))
+            return self._split(mirrored) if affine(left) and _is_least(right) else None
+        match left:
+            case Apply(atom="neg", args=(Apply(atom="min" | "minimum" as atom, args=args),)):
+                sides = [neg(arg) for arg in args] if atom == "minimum" or right.type.shape == () else None
+            case Apply(atom="neg", args=(Reduce(op="min", body=body, binders=binders, where=where),)):
+                return self._over(constraint, neg(body), binders, where)
+            case Apply(atom="abs" | "norm_inf", args=(inner,)) if _no_stretch(inner, right):
+                sides = [inner, neg(inner)]
+            case Apply(atom="maximum", args=args):
+                sides = list(args)
+            case Apply(atom="relu", args=(inner,)):
+                sides = [inner, ZERO]
+            case Apply(atom="max", args=(inner,)) if attr(left, "axis") is None:
+                sides = [inner]
+            case Reduce(op="max", body=body, binders=binders, where=where):
+                return self._over(constraint, body, binders, where)
+            case _:
+                return None
+        if sides is None or not all(map(affine, sides)):
+            return None
+        return [replace(constraint, left=side, right=right) for side in sides]
+
+    def _over(
+        self, constraint: Inequality, body: Expr, binders: tuple[Binder, ...], where: Expr | None
+    ) -> list[Constraint] | None:
+        if not self.structure.curvature.affine(body) or (where is not None and constraint.where is not None):
+            return None
+        row = replace(
+            constraint,
+            left=body,
+            binders=(*constraint.binders, *binders),
+            where=constraint.where if where is None else where,
+        )
+        return [row]
+
+    # ---- expressions --------------------------------------------------------------------------
+
+    def relax(self, expr: Expr, side: int, place: _Place) -> Expr:
+        """An expression that bounds `expr` from above (side 1) or below (-1), and can be equal to it."""
+        degree = self.structure.degree(expr)
+        if degree is not None and (degree < 2 or place.quadratic):
+            return expr
+        key = (id(expr), side, place)
+        if key not in self.known:
+            self.known[key] = (expr, self._relaxed(expr, side, place))
+        return self.known[key][1]
+
+    def _relaxed(self, expr: Expr, side: int, place: _Place) -> Expr:
+        match expr:
+            case Apply(atom="add" | "sub", args=(left, right)):
+                other = side if expr.atom == "add" else -side
+                a, b = self.relax(left, side, place), self.relax(right, other, place)
+                return add(a, b) if expr.atom == "add" else sub(a, b)
+            case Apply(atom="neg", args=(inner,)):
+                return neg(self.relax(inner, -side, place))
+            case Apply(atom="mul" | "div" | "matmul" | "dot"):
+                return self._product(expr, side, place)
+            case Apply(atom=atom, args=args) if atom in _MONOTONE:
+                return replace(expr, args=tuple(self.relax(arg, side, place) for arg in args))
+            case Reduce(op="sum" | "mean", where=None, body=body, binders=binders):
+                return replace(expr, body=self.relax(body, side, place.inside(binders)))
+            case Index(array=Apply() as array):
+                return self.relax(self._indexed(expr, array), side, place)
+            case Apply() if place.quadratic and side > 0 and self._square_base(expr) is not None:
+                return self._square(expr, place)
+            case _:
+                return self._largest(expr, place) if side > 0 else self._smallest(expr, place)
+
+    def _product(self, expr: Apply, side: int, place: _Place) -> Expr:
+        """A factor of known sign: a positive one stays outside, one that may be zero goes inside."""
+        signs, constant = self.structure.curvature.signs, self.structure.constant
+        left, right = expr.args
+        if expr.atom == "div":
+            if not constant(right) or not (signs.nonneg(right) or signs.nonpos(right)):
+                raise _Cannot
+            return div(self.relax(left, side if signs.nonneg(right) else -side, place), right)
+        factor, inner = (left, right) if constant(left) else (right, left)
+        if not constant(factor) or not (signs.nonneg(factor) or signs.nonpos(factor)):
+            raise _Cannot
+        if expr.atom == "mul" and signs.nonneg(factor) and not signs.positive(factor):
+            pushed = _push(factor, inner)
+            if pushed is not None:
+                return self.relax(pushed, side, place)
+        relaxed = self.relax(inner, side if signs.nonneg(factor) else -side, place)
+        if expr.atom == "mul":
+            return mul(factor, relaxed)
+        return replace(expr, args=(left, relaxed) if inner is right else (relaxed, right))
+
+    def _indexed(self, expr: Index, array: Apply) -> Expr:
+        """abs(x)[i] is abs(x[i]), so that no auxiliary is idle."""
+        if array.atom not in ("abs", "relu", "maximum", "minimum", "hinge", "add", "sub", "neg", "mul"):
+            raise _Cannot
+        if any(arg.type.shape not in ((), array.type.shape) for arg in array.args):
+            raise _Cannot
+        args = tuple(
+            arg if not arg.type.shape else replace(expr, array=arg, type=Type(arg.type.base, expr.type.shape))
+            for arg in array.args
+        )
+        return replace(array, args=args, type=expr.type)
+
+    def _square_base(self, expr: Apply) -> Expr | None:
+        """The nonnegative convex base of a square."""
+        base = root_of_squares(expr) or squared(expr)
+        if base is None and expr.atom == "sum_squares":
+            base = expr.args[0]
+        curvature = self.structure.curvature
+        fits = base is not None and curvature.convex(base) and curvature.signs.nonneg(base)
+        return base if fits else None
+
+    def _square(self, expr: Apply, place: _Place) -> Expr:
+        base = self._square_base(expr)
+        assert base is not None
+        relaxed = self.relax(base, 1, place.affine)
+        return apply("sum_squares" if expr.atom == "sum_squares" else "square", relaxed, span=expr.span)
+
+    # ---- atoms --------------------------------------------------------------------------------
+
+    def _largest(self, expr: Expr, place: _Place) -> Expr:
+        """An upper bound of a convex piecewise-linear expression."""
+        affine = place.affine
+        match expr:
+            case Apply(atom="abs", args=(inner,)):
+                return self._absolute(inner, expr.type.shape, affine)
+            case Apply(atom="norm1", args=(inner,)):
+                return apply("sum", self._absolute(inner, inner.type.shape, affine))
+            case Apply(atom="norm_inf", args=(inner,)):
+                return self._absolute(inner, (), affine)
+            case Apply(atom="max", args=(inner,)) if attr(expr, "axis") is None:
+                return self._above([self.relax(inner, 1, affine)], (), affine)
+            case Apply(atom="maximum", args=args):
+                return self._above([self.relax(arg, 1, affine) for arg in args], expr.type.shape, affine)
+            case Apply(atom="relu", args=(inner,)):
+                return self._above([self.relax(inner, 1, affine), ZERO], expr.type.shape, affine)
+            case Apply(atom="hinge", args=(inner,)):
+                margin = sub(ONE, self.relax(inner, -1, affine))
+                return self._above([margin, ZERO], expr.type.shape, affine)
+            case Apply(atom="sum_largest", args=(inner,)):
+                return self._sum_largest(expr, inner, affine)
+            case Apply(atom="huber", args=(inner, width)) if place.quadratic and self._affine(inner):
+                return self._huber(inner, width, place)
+            case Reduce(op="max", body=body, binders=binders, where=where):
+                return self._over_binders(body, binders, where, 1, affine)
+            case _:
+                raise _Cannot
+
+    def _smallest(self, expr: Expr, place: _Place) -> Expr:
+        """A lower bound of a concave piecewise-linear expression."""
+        affine = place.affine
+        match expr:
+            case Apply(atom="min", args=(inner,)) if attr(expr, "axis") is None:
+                return neg(self._above([neg(self.relax(inner, -1, affine))], (), affine))
+            case Apply(atom="minimum", args=args):
+                sides = [neg(self.relax(arg, -1, affine)) for arg in args]
+                return neg(self._above(sides, expr.type.shape, affine))
+            case Reduce(op="min", body=body, binders=binders, where=where):
+                return self._over_binders(body, binders, where, -1, affine)
+            case _:
+                raise _Cannot
+
+    def _affine(self, expr: Expr) -> bool:
+        return self.structure.curvature.affine(expr)
+
+    def _absolute(self, inner: Expr, shape: tuple[Dim, ...], place: _Place) -> Expr:
+        if not self._affine(inner):
+            raise _Cannot
+        return self._above([inner, neg(inner)], shape, place)
+
+    def _above(self, sides: list[Expr], shape: tuple[Dim, ...], place: _Place) -> Expr:
+        """A new unknown of the shape that is at least each of the sides."""
+        bound = self._auxiliary(shape, sides, place)
+        for smaller in sides:
+            self._row(smaller, bound, place.binders, None)
+        return bound
+
+    def _sum_largest(self, expr: Apply, inner: Expr, place: _Place) -> Expr:
+        relaxed = self.relax(inner, 1, place)
+        level = self._auxiliary((), [relaxed], place)
+        excess = self._above([sub(relaxed, level), ZERO], inner.type.shape, place)
+        count = attr(expr, "k")
+        assert isinstance(count, Dim)
+        return add(mul(Size(count), level), apply("sum", excess))
+
+    def _huber(self, inner: Expr, width: Expr, place: _Place) -> Expr:
+        middle = self._auxiliary(inner.type.shape, [inner], place)
+        rest = self._absolute_of(sub(inner, middle), place)
+        return add(mul(HALF, apply("square", middle)), mul(width, rest))
+
+    def _absolute_of(self, difference: Expr, place: _Place) -> Expr:
+        return self._above([difference, neg(difference)], difference.type.shape, place)
+
+    def _over_binders(
+        self, body: Expr, binders: tuple[Binder, ...], where: Expr | None, side: int, place: _Place
+    ) -> Expr:
+        """max(body for ...) <= t is body <= t for every index."""
+        if where is not None and not self._affine(body):
+            raise _Cannot
+        inside = place.inside(binders)
+        relaxed = self.relax(body, side, inside)
+        term = relaxed if side > 0 else neg(relaxed)
+        bound = self._auxiliary(body.type.shape, [Reduce("max", term, binders, where, body.type)], place)
+        self._row(term, bound, inside.binders, where)
+        return bound if side > 0 else neg(bound)
+
+    # ---- auxiliaries --------------------------------------------------------------------------
+
+    def _auxiliary(self, shape: tuple[Dim, ...], sides: list[Expr], place: _Place) -> Expr:
+        """A new unknown with one axis per binder on which the sides depend, read at the binders' values."""
+        free = frozenset[str]().union(*(free_bounds(side) for side in sides))
+        binders = [binder for binder in place.binders if binder.name in free]
+        number = len(self.unknowns) + 1
+        while f"t{number}" in self.taken:
+            number += 1
+        name = f"t{number}"
+        self.taken.add(name)
+        self.changed = True
+        sizes = tuple(binder.last - binder.first for binder in binders)
+        variable = Variable(name, Type("real", (*sizes, *shape)), doc="auxiliary of a rewrite")
+        self.unknowns.append(variable)
+        unknown = Unknown(name, variable.type)
+        if not binders:
+            return unknown
+        items = tuple(_offset(binder) for binder in binders)
+        rest = tuple(Slice(Dim.of(0), dim) for dim in shape)
+        return Index(unknown, (*items, *rest), Type("real", shape))
+
+    def _row(self, left: Expr, right: Expr, binders: tuple[Binder, ...], where: Expr | None) -> None:
+        """left <= right, over the binders that either side depends on."""
+        free = free_bounds(left) | free_bounds(right)
+        used = tuple(binder for binder in binders if binder.name in free)
+        self.rows.append(Inequality(left, right, binders=used, where=where, span=left.span))
+
+
+def _offset(binder: Binder) -> Expr:
+    index = Bound(binder.name)
+    return index if binder.first == Dim.of(0) else apply("sub", index, Size(binder.first))
+
+
+def _no_stretch(inner: Expr, right: Expr) -> bool:
+    return right.type.shape in ((), inner.type.shape)
+
+
+def _is_least(expr: Expr) -> bool:
+    return (isinstance(expr, Apply) and expr.atom in ("min", "minimum")) or (
+        isinstance(expr, Reduce) and expr.op == "min"
+    )
+
+
+def _push(factor: Expr, inner: Expr) -> Expr | None:
+    """factor * inner with a nonnegative factor moved into a positively homogeneous atom."""
+    match inner:
+        case Apply(atom=atom, args=args) if atom in _HOMOGENEOUS:
+            if factor.type.shape and (atom in _REDUCING or factor.type.shape != inner.type.shape):
+                return None
+            return replace(inner, args=tuple(apply("mul", factor, arg) for arg in args))
+        case Apply(atom="hinge", args=(margin,)) if not factor.type.shape:
+            return apply("relu", apply("mul", factor, apply("sub", ONE, margin)))
+        case Apply(atom="add" | "sub" | "neg" | "sum" | "mean", args=args) if not factor.type.shape:
+            return replace(inner, args=tuple(apply("mul", factor, arg) for arg in args))
+        case Reduce(op="sum" | "mean" | "max" | "min", body=body) if not factor.type.shape:
+            return replace(inner, body=apply("mul", factor, body))
+        case _:
+            return None
