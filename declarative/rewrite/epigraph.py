@@ -42,13 +42,9 @@ from declarative.ir import (
 )
 from declarative.walk import free_bounds, walk
 
-_MONOTONE = frozenset(
-    {"sum", "mean", "transpose", "reshape", "vec", "concat", "stack", "diag", "trace", "cumsum"}
-)
-_HOMOGENEOUS = frozenset(
-    {"abs", "norm1", "norm_inf", "max", "min", "maximum", "minimum", "relu", "sum_largest"}
-)
-_REDUCING = frozenset({"norm1", "norm_inf", "max", "min", "sum_largest"})
+_MONOTONE = {"sum", "mean", "transpose", "reshape", "vec", "concat", "stack", "diag", "trace", "cumsum"}
+_REDUCING = {"norm1", "norm_inf", "max", "min", "sum_largest"}
+_HOMOGENEOUS = _REDUCING | {"abs", "maximum", "minimum", "relu"}
 HALF = Const(0.5)
 
 
@@ -78,9 +74,13 @@ def lift(problem: Problem, structure: Structure) -> Problem | None:
 
 
 def _names(problem: Problem) -> set[str]:
-    names = {item.name for item in (*problem.params, *problem.unknowns, *problem.lets, *problem.outputs)}
-    names |= {node.name for node in walk(problem) if isinstance(node, (Bound, Binder))}
-    return names | set(problem.dims)
+    names = set(problem.dims)
+    for items in (problem.params, problem.unknowns, problem.lets, problem.outputs):
+        names.update(item.name for item in items)
+    for node in walk(problem):
+        if isinstance(node, (Bound, Binder)):
+            names.add(node.name)
+    return names
 
 
 @dataclass(frozen=True)
@@ -129,41 +129,45 @@ class _Lifting:
         """`largest of several <= c` is each of them <= c."""
         left, right, affine = constraint.left, constraint.right, self.structure.curvature.affine
         if not affine(right):
-            mirrored = replace(constraint, left=neg(right), right=neg(left))
-            return self._split(mirrored) if affine(left) and _is_least(right) else None
-        match left:
-            case Apply(atom="neg", args=(Apply(atom="min" | "minimum" as atom, args=args),)):
-                sides = [neg(arg) for arg in args] if atom == "minimum" or right.type.shape == () else None
-            case Apply(atom="neg", args=(Reduce(op="min", body=body, binders=binders, where=where),)):
-                return self._over(constraint, neg(body), binders, where)
-            case Apply(atom="abs" | "norm_inf", args=(inner,)) if _no_stretch(inner, right):
-                sides = [inner, neg(inner)]
+            mirrored = _as_largest(right)
+            if mirrored is None or not affine(left):
+                return None
+            return self._split(replace(constraint, left=mirrored, right=neg(left)))
+        if isinstance(left, Reduce) and left.op == "max":
+            if left.where is not None and constraint.where is not None:
+                return None
+            binders, where = (*constraint.binders, *left.binders), left.where or constraint.where
+            pieces = self.pieces(left.body)
+            return [
+                replace(constraint, left=piece, right=right, binders=binders, where=where)
+                for piece in pieces or ()
+            ] or None
+        inner = left
+        whole = isinstance(left, Apply) and left.atom in ("max", "norm_inf") and attr(left, "axis") is None
+        if whole and isinstance(left, Apply) and not right.type.shape:
+            inner = left.args[0] if left.atom == "max" else apply("abs", left.args[0])
+        pieces = self.pieces(inner)
+        return [replace(constraint, left=piece, right=right) for piece in pieces or ()] or None
+
+    def pieces(self, expr: Expr) -> list[Expr] | None:
+        """Affine expressions the largest of which, entry by entry, `expr` is."""
+        if self._affine(expr):
+            return [expr]
+        match expr:
+            case Apply(atom="abs", args=(inner,)) if self._affine(inner):
+                return [inner, neg(inner)]
             case Apply(atom="maximum", args=args):
-                sides = list(args)
+                found = [self.pieces(arg) for arg in args]
+                return None if None in found else [piece for part in found for piece in part or ()]
             case Apply(atom="relu", args=(inner,)):
-                sides = [inner, ZERO]
-            case Apply(atom="max", args=(inner,)) if attr(left, "axis") is None:
-                sides = [inner]
-            case Reduce(op="max", body=body, binders=binders, where=where):
-                return self._over(constraint, body, binders, where)
+                inside = self.pieces(inner)
+                return inside and [*inside, ZERO]
+            case Apply(atom="hinge", args=(inner,)) if self._affine(inner):
+                return [sub(ONE, inner), ZERO]
+            case Apply(atom="neg", args=(Apply(atom="minimum", args=args),)):
+                return self.pieces(apply("maximum", *map(neg, args)))
             case _:
                 return None
-        if sides is None or not all(map(affine, sides)):
-            return None
-        return [replace(constraint, left=side, right=right) for side in sides]
-
-    def _over(
-        self, constraint: Inequality, body: Expr, binders: tuple[Binder, ...], where: Expr | None
-    ) -> list[Constraint] | None:
-        if not self.structure.curvature.affine(body) or (where is not None and constraint.where is not None):
-            return None
-        row = replace(
-            constraint,
-            left=body,
-            binders=(*constraint.binders, *binders),
-            where=constraint.where if where is None else where,
-        )
-        return [row]
 
     # ---- expressions --------------------------------------------------------------------------
 
@@ -251,14 +255,14 @@ class _Lifting:
         """An upper bound of a convex piecewise-linear expression."""
         affine = place.affine
         match expr:
-            case Apply(atom="abs", args=(inner,)):
-                return self._absolute(inner, expr.type.shape, affine)
+            case Apply(atom="abs" | "maximum" | "relu" | "hinge") if pieces := self.pieces(expr):
+                return self._above(pieces, expr.type.shape, affine)
             case Apply(atom="norm1", args=(inner,)):
                 return apply("sum", self._absolute(inner, inner.type.shape, affine))
             case Apply(atom="norm_inf", args=(inner,)):
                 return self._absolute(inner, (), affine)
             case Apply(atom="max", args=(inner,)) if attr(expr, "axis") is None:
-                return self._above([self.relax(inner, 1, affine)], (), affine)
+                return self._above(self.pieces(inner) or [self.relax(inner, 1, affine)], (), affine)
             case Apply(atom="maximum", args=args):
                 return self._above([self.relax(arg, 1, affine) for arg in args], expr.type.shape, affine)
             case Apply(atom="relu", args=(inner,)):
@@ -324,13 +328,16 @@ class _Lifting:
         self, body: Expr, binders: tuple[Binder, ...], where: Expr | None, side: int, place: _Place
     ) -> Expr:
         """max(body for ...) <= t is body <= t for every index."""
-        if where is not None and not self._affine(body):
-            raise _Cannot
-        inside = place.inside(binders)
-        relaxed = self.relax(body, side, inside)
-        term = relaxed if side > 0 else neg(relaxed)
-        bound = self._auxiliary(body.type.shape, [Reduce("max", term, binders, where, body.type)], place)
-        self._row(term, bound, inside.binders, where)
+        inside, largest = place.inside(binders), body if side > 0 else neg(body)
+        terms = self.pieces(largest)
+        if terms is None:
+            if where is not None:  # an auxiliary of an index that is left out would be idle
+                raise _Cannot
+            terms = [self.relax(largest, 1, inside)]
+        families: list[Expr] = [Reduce("max", term, binders, where, body.type) for term in terms]
+        bound = self._auxiliary(body.type.shape, families, place)
+        for term in terms:
+            self._row(term, bound, inside.binders, where)
         return bound if side > 0 else neg(bound)
 
     # ---- auxiliaries --------------------------------------------------------------------------
@@ -367,14 +374,17 @@ def _offset(binder: Binder) -> Expr:
     return index if binder.first == Dim.of(0) else apply("sub", index, Size(binder.first))
 
 
-def _no_stretch(inner: Expr, right: Expr) -> bool:
-    return right.type.shape in ((), inner.type.shape)
-
-
-def _is_least(expr: Expr) -> bool:
-    return (isinstance(expr, Apply) and expr.atom in ("min", "minimum")) or (
-        isinstance(expr, Reduce) and expr.op == "min"
-    )
+def _as_largest(expr: Expr) -> Expr | None:
+    """-min(e) as max(-e)."""
+    match expr:
+        case Apply(atom="min", args=(inner,)):
+            return replace(expr, atom="max", args=(neg(inner),))
+        case Apply(atom="minimum", args=args):
+            return replace(expr, atom="maximum", args=tuple(map(neg, args)))
+        case Reduce(op="min", body=body):
+            return replace(expr, op="max", body=neg(body))
+        case _:
+            return None
 
 
 def _push(factor: Expr, inner: Expr) -> Expr | None:
