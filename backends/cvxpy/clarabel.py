@@ -184,8 +184,9 @@ def _on_host(function: Callable[..., Any], shapes: Any, *args: Array) -> Any:
         lead = arrays[0].shape[: arrays[0].ndim - core[0]]
         if not lead:
             return function(*arrays)
-        flat = [array.reshape(-1, *array.shape[len(lead) :]) for array in arrays]
-        found = [function(*element) for element in zip(*flat, strict=True)]
+        if 0 in lead:
+            return jax.tree.map(lambda one: np.zeros((*lead, *one.shape), one.dtype), shapes)
+        found = [function(*(array[place] for array in arrays)) for place in np.ndindex(lead)]
         return jax.tree.map(lambda *parts: np.stack(parts).reshape(*lead, *np.shape(parts[0])), *found)
 
     return jax.pure_callback(batched, shapes, *args, vmap_method="broadcast_all")

@@ -45,6 +45,7 @@ def solve(program: ConeProgram, theta: Vector, tol: float | None, max_iter: int 
     if status in (Status.INFEASIBLE, Status.UNBOUNDED) or not (np.isfinite(z).all() and np.isfinite(y).all()):
         return Answer(*nothing, Status.DIVERGED if status is Status.SOLVED else status, iterations, np.inf)
     z, y, residual = _sharpen(data, z, y, program.cones)
+    y = _without_dust(data, z, y, program.cones)
     if residual <= tol:
         status = Status.SOLVED
     elif residual <= max(ACCURATE_ENOUGH, 10 * tol):
@@ -131,6 +132,13 @@ def _sharpen(data: Data, z: Vector, y: Vector, cones: Cones) -> tuple[Vector, Ve
             break
         z, y, residual, matrix, best = next_z, next_y, next_residual, next_matrix, error
     return z, y, best
+
+
+def _without_dust(data: Data, z: Vector, y: Vector, cones: Cones) -> Vector:
+    """Multipliers of inequalities that are not active are exactly 0."""
+    active = (data.b - data.A @ z) < y
+    rows = np.arange(y.size)
+    return np.where((rows < cones.zero) | (rows >= cones.zero + cones.nonneg) | active, y, 0.0)
 
 
 def _clarabel(data: Data, cones: Cones, max_iter: int | None) -> tuple[Vector, Vector, Status, int]:
