@@ -258,6 +258,41 @@ DATA: tuple[Entry, ...] = (
         page="For linear and quadratic programs the cvxpy backend has derivatives of every order. With "
         "second-order, semidefinite, exponential or power cones it has first derivatives, forward and reverse.",
     ),
+    Entry(
+        "D619",
+        "file that cannot be read",
+        "cannot read {path}: {reason}",
+        help="a program is a text file in UTF-8, usually with the ending .decl",
+        page="The file must exist and hold UTF-8 text.",
+    ),
+    Entry(
+        "D620",
+        "no such code",
+        "there is no diagnostic `{code}`",
+        help="codes look like D203: D1 syntax, D2 names, shapes and types, D3 analysis, D4 plan, D5 Python, D6 calls",
+        page="Each diagnostic has a code, which stands in brackets behind `error` or `warning`.",
+    ),
+    Entry(
+        "D621",
+        "decorator on something else",
+        "`@declarative` stands before a function, found {found}",
+        help="write `@declarative` above `def name(...):`",
+        page="The decorator reads a function's docstring or traces its body.",
+    ),
+    Entry(
+        "D622",
+        "not a text",
+        "a program is a text, found {found}",
+        help="pass a string; `dc.load(path)` reads a file",
+        page="`dc.compile`, `dc.check` and `dc.format` take the program itself, as a string.",
+    ),
+    Entry(
+        "D623",
+        "not a mapping",
+        "`{name}` maps names to values, found {found}",
+        help='write `{name}={{"name": value}}`',
+        page="`extern` binds host functions by name, `static` fixes static parameters by name.",
+    ),
 )
 
 ENTRIES: tuple[Entry, ...] = (*CALL, *DATA)
