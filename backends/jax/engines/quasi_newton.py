@@ -1,0 +1,1 @@
+"""(Being written by the lead, with its tests: do not write this file.)"""

@@ -1,0 +1,143 @@
+"""Factorisations and solves: the one place where they are called, safe and fast on every device.
+
+Two batched LAPACK calls that run at the same time on a CPU can wait for each other for good, so
+a batch becomes a loop over its elements there; on accelerators it stays batched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+
+T = TypeVar("T")
+
+
+def elementwise(function: Callable[..., Any], columns: bool = False) -> Callable[..., Any]:
+    """`function` of one element; under `vmap`, however nested, a mapped loop on the CPU.
+
+    It closes over no tracer: everything it reads is an argument. With `columns`, the last argument
+    and the result hold vectors as their columns: a `vmap` over it alone only adds columns, so that
+    what depends on the other arguments is computed once.
+    """
+    one = jax.custom_batching.custom_vmap(function)
+
+    @one.def_vmap
+    def rule(size: int, batched: Any, *args: Any) -> Any:
+        leaves, tree = jax.tree.flatten(args)
+        moves = jax.tree.leaves(batched)
+        if columns and not any(moves[:-1]):
+            many = args[-1]  # [size, n, k]
+            flat = jnp.moveaxis(many, 0, 1).reshape(many.shape[1], -1)
+            result = one(*args[:-1], flat)
+            return jnp.moveaxis(result.reshape(-1, size, many.shape[2]), 1, 0), True
+        moving = [leaf for leaf, move in zip(leaves, moves, strict=True) if move]
+
+        def call(each: Callable[..., Any], parts: tuple[Array, ...]) -> Any:
+            supply = iter(parts)
+            pairs = zip(leaves, moves, strict=True)
+            return each(*jax.tree.unflatten(tree, [next(supply) if move else leaf for leaf, move in pairs]))
+
+        def looped(*parts: Array) -> Any:
+            return lax.map(lambda element: call(one, element), parts)
+
+        def batch(*parts: Array) -> Any:
+            return jax.vmap(lambda *element: call(function, element))(*parts)
+
+        result = lax.platform_dependent(*moving, cpu=looped, default=batch)
+        return result, jax.tree.map(lambda _: True, result)
+
+    return one
+
+
+def lazily(needed: Array, compute: Callable[[], T], otherwise: T) -> T:
+    """`compute()` where needed; a batch in which no element needs it does not pay for it."""
+
+    def body(carry: tuple[Array, T]) -> tuple[Array, T]:
+        return jnp.zeros_like(carry[0]), compute()
+
+    return lax.while_loop(lambda carry: carry[0], body, (needed, otherwise))[1]
+
+
+@elementwise
+def cholesky(matrix: Array) -> Array:
+    """Lower factor of a symmetric positive definite matrix; NaN where it is not."""
+    return lax.linalg.cholesky(matrix, symmetrize_input=False)
+
+
+def cholesky_solve(factor: Array, rhs: Array) -> Array:
+    """For a vector, or for the columns of a matrix."""
+    return forward(factor, forward(factor, rhs), transposed=True)
+
+
+def forward(factor: Array, rhs: Array, transposed: bool = False) -> Array:
+    """factor^-1 rhs, or its transpose, for a lower factor."""
+    many = rhs if rhs.ndim == 2 else rhs[:, None]
+    solved = lax.linalg.triangular_solve(factor, many, left_side=True, lower=True, transpose_a=transposed)
+    return solved if rhs.ndim == 2 else solved[:, 0]
+
+
+@elementwise
+def lu_factor(matrix: Array) -> tuple[Array, Array]:
+    return jax.scipy.linalg.lu_factor(matrix)
+
+
+def lu_solve(factors: tuple[Array, Array], rhs: Array, transposed: bool = False) -> Array:
+    return jax.scipy.linalg.lu_solve(factors, rhs, trans=int(transposed))
+
+
+@elementwise
+def eigh(matrix: Array) -> tuple[Array, Array]:
+    """Ascending eigenvalues, and orthonormal eigenvectors as columns, of a symmetric matrix."""
+    values, vectors = jnp.linalg.eigh(matrix)
+    return values, vectors
+
+
+@elementwise
+def singular_values(matrix: Array) -> Array:
+    return jnp.linalg.svd(matrix, compute_uv=False)
+
+
+@elementwise
+def svd(matrix: Array) -> tuple[Array, Array, Array]:
+    left, values, right = jnp.linalg.svd(matrix, full_matrices=True)
+    return left, values, right
+
+
+def refined(apply: Callable[[T], T], solve: Callable[[T], T], rhs: T, steps: int) -> tuple[T, Array]:
+    """Iterative refinement of `solve`, an approximate inverse of `apply`; the best point met.
+
+    Gives the point and the largest entry of its residual relative to that of `rhs`. Stops when a
+    step no longer halves the residual.
+    """
+
+    def largest(tree: T) -> Array:
+        parts = [jnp.max(jnp.abs(leaf), initial=0) for leaf in jax.tree.leaves(tree)]
+        return jnp.max(jnp.stack(parts))
+
+    def residual(x: T) -> T:
+        return jax.tree.map(jnp.subtract, rhs, apply(x))
+
+    def going(carry: Any) -> Array:
+        step, _, _, error, previous = carry
+        return (step < steps) & (error < previous / 2) & (error > floor)
+
+    def improve(carry: Any) -> Any:
+        step, x, left, error, _ = carry
+        moved = jax.tree.map(jnp.add, x, solve(left))
+        now = residual(moved)
+        size = largest(now)
+        better = size < error
+        keep = lambda new, old: jax.tree.map(lambda a, b: jnp.where(better, a, b), new, old)  # noqa: E731
+        return step + 1, keep(moved, x), keep(now, left), jnp.where(better, size, error), error
+
+    scale = largest(rhs)
+    floor = jnp.finfo(scale.dtype).eps * scale / 4
+    start = solve(rhs)
+    left = residual(start)
+    infinity = jnp.full_like(scale, jnp.inf)
+    _, x, _, error, _ = lax.while_loop(going, improve, (0, start, left, largest(left), infinity))
+    return x, error / jnp.where(scale > 0, scale, 1)

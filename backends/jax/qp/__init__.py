@@ -1,0 +1,1 @@
+"""Parts of the dense quadratic programming engines: scaling, iteration, active set, optimality."""

@@ -1,0 +1,140 @@
+"""A point near the solution of a scaled quadratic program -> its active rows and the exact solution for them.
+
+Primal-dual active-set method: solve with the active rows as equations, let rows with a negative
+multiplier go and violated rows in, until the set repeats. Its matrix is the one that the derivative
+needs, and the last factor is kept for that.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jax import Array, lax
+
+from declarative.backends.jax import linalg
+from declarative.backends.jax.qp.scaling import Scaled
+
+ROUNDS = 10
+REFINEMENTS = 8
+
+
+class Polished(NamedTuple):
+    x: Array  # [n]
+    z: Array  # [k], exactly zero on rows that are not active
+    active: Array  # [k] bool, True on equalities
+    factor: Array  # [n, n], of `penalised`
+    error: Array  # largest violation of the optimality conditions, scaled
+
+
+def polish(problem: Scaled, equalities: int, x: Array, z: Array, s: Array) -> Polished:
+    """The best point met, the given one included."""
+    inequality = jnp.arange(problem.d.shape[0]) >= equalities
+    guess = ~inequality | (z > s)
+    first = Polished(x, jnp.where(guess, z, 0), guess, jnp.zeros_like(problem.P), jnp.full_like(problem.cost, jnp.inf))
+    none = jnp.zeros_like(problem.cost, dtype=jnp.int32)
+    settled = jnp.zeros_like(problem.cost, dtype=bool)
+
+    def going(carry: tuple[Polished, Array, Array, Array]) -> Array:
+        return (carry[2] < ROUNDS) & ~carry[3]
+
+    def body(carry: tuple[Polished, Array, Array, Array]) -> tuple[Polished, Array, Array, Array]:
+        best, active, rounds, _ = carry
+        factor = linalg.cholesky(penalised(problem, active))
+        moved_x, moved_z = _solve(problem, active, factor, best.x, jnp.where(active, best.z, 0))
+        slack = problem.d - problem.E @ moved_x
+        new = ~inequality | jnp.where(active, moved_z >= 0, slack < 0)
+        z = jnp.where(inequality, jnp.maximum(moved_z, 0), moved_z)
+        error = violation(problem, inequality, moved_x, z)
+        found = Polished(moved_x, z, active, factor, error)
+        better = error < best.error
+        best = Polished(*(jnp.where(better, a, b) for a, b in zip(found, best, strict=True)))
+        same = jnp.all(new == active) | ~jnp.isfinite(error)
+        return best, new, rounds + 1, same
+
+    return lax.while_loop(going, body, (first, guess, none, settled))[0]
+
+
+def violation(problem: Scaled, inequality: Array, x: Array, z: Array) -> Array:
+    """Largest entry of the scaled residuals: stationarity, feasibility, complementarity."""
+    P, q, E, d = problem.P, problem.q, problem.E, problem.d
+    slack = d - E @ x
+    infeasible = jnp.where(inequality, jnp.maximum(-slack, 0), jnp.abs(slack))
+    loose = jnp.where(inequality, jnp.minimum(jnp.abs(slack), jnp.abs(z)), 0)
+    parts = jnp.abs(P @ x + q + E.T @ z), infeasible, loose
+    return jnp.max(jnp.stack([jnp.max(part, initial=0) for part in parts]))
+
+
+def _solve(problem: Scaled, active: Array, factor: Array, x: Array, z: Array) -> tuple[Array, Array]:
+    """Newton's correction of (x, z) towards the solution with the given rows as equations."""
+    P, q, E, d = problem.P, problem.q, problem.E, problem.d
+    r = -(P @ x + q + E.T @ z)
+    t = jnp.where(active, d - E @ x, 0)
+    (dx, dz), _ = solve(problem, active, factor, (r[:, None], t[:, None]))
+    return x + dx[:, 0], z + dz[:, 0]
+
+
+# ---- the matrix [P E_a'; E_a 0] ----------------------------------------------------------------
+
+
+def weights(dtype: jnp.dtype) -> tuple[float, float]:
+    """Proximal terms on x and on the multipliers; refinement takes them out."""
+    eps = float(jnp.finfo(dtype).eps)
+    return eps**0.5, eps**0.375
+
+
+def penalised(problem: Scaled, active: Array) -> Array:
+    """P + delta + E_a'E_a / rho, whose factor solves [P + delta, E_a'; E_a, -rho]."""
+    delta, rho = weights(problem.P.dtype)
+    E = jnp.where(active[:, None], problem.E, 0)
+    n = problem.P.shape[0]
+    return problem.P + delta * jnp.eye(n, dtype=problem.P.dtype) + E.T @ E / rho
+
+
+def solve(
+    problem: Scaled, active: Array, factor: Array, rhs: tuple[Array, Array]
+) -> tuple[tuple[Array, Array], Array]:
+    """[P E_a'; E_a 0] (x, z) = rhs for columns, z zero on other rows, and the relative residual left."""
+    P = problem.P
+    E = jnp.where(active[:, None], problem.E, 0)
+    _, rho = weights(P.dtype)
+
+    def exact(point: tuple[Array, Array]) -> tuple[Array, Array]:
+        x, z = point
+        return P @ x + E.T @ z, E @ x
+
+    def approximate(rhs: tuple[Array, Array]) -> tuple[Array, Array]:
+        r, t = rhs
+        x = linalg.cholesky_solve(factor, r + E.T @ t / rho)
+        return x, (E @ x - t) / rho
+
+    return linalg.refined(exact, approximate, rhs, REFINEMENTS)
+
+
+def least_norm(problem: Scaled, active: Array, rhs: tuple[Array, Array]) -> tuple[Array, Array]:
+    """The pseudo-inverse of [P E_a'; E_a 0] on columns: least squares of least norm, in the scaling."""
+    n = problem.P.shape[0]
+    E = jnp.where(active[:, None], problem.E, 0)
+    matrix = jnp.block([[problem.P, E.T], [E, jnp.diag(jnp.where(active, 0, 1).astype(E.dtype))]])
+    values, vectors = linalg.eigh(matrix)
+    size = jnp.abs(values)
+    kept = size > jnp.finfo(E.dtype).eps ** 0.75 * jnp.max(size)
+    inverse = jnp.where(kept, 1 / jnp.where(kept, values, 1), 0)
+    point = vectors @ (inverse[:, None] * (vectors.T @ jnp.concatenate(rhs)))
+    return point[:n], point[n:]
+
+
+def solve_or_least_norm(
+    problem: Scaled, active: Array, factor: Array, rhs: tuple[Array, Array]
+) -> tuple[Array, Array]:
+    """Columns of [P E_a'; E_a 0]^-1 rhs; a probe that refinement cannot solve tells a singular matrix."""
+    r, t = rhs
+    size = jnp.maximum(jnp.max(jnp.abs(r), axis=0), jnp.max(jnp.abs(t), axis=0, initial=0))
+    unit = jnp.where(size > 0, size, 1)
+    probe = jnp.cos(jnp.arange(r.shape[0] + t.shape[0], dtype=r.dtype))[:, None]
+    masked = jnp.where(active[:, None], probe[r.shape[0] :], 0)
+    columns = jnp.concatenate([r / unit, probe[: r.shape[0]]], 1), jnp.concatenate([t / unit, masked], 1)
+    (x, z), left = solve(problem, active, factor, columns)
+    singular = ~(left < jnp.finfo(r.dtype).eps ** 0.4) | ~jnp.all(jnp.isfinite(x)) | ~jnp.all(jnp.isfinite(z))
+    x, z = linalg.lazily(singular, lambda: least_norm(problem, active, columns), (x, z))
+    return x[:, :-1] * unit, z[:, :-1] * unit

@@ -1,0 +1,237 @@
+"""Interior-point iteration on the homogeneous self-dual embedding of a scaled quadratic program.
+
+    P x + E'z + q tau = 0,   E x + s = d tau,   kappa + x'Px / tau + q'x + d'z = 0,
+    s, z >= 0 on inequalities, s = 0 on equalities,   tau, kappa >= 0.
+
+tau > 0 in the limit gives the solution x / tau; tau -> 0 gives a ray that proves that the problem is
+infeasible (z) or unbounded (x). Mehrotra's predictor and corrector, one step length.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jax import Array, lax
+
+from declarative.backends.jax import linalg
+from declarative.backends.jax.qp.scaling import Scaled
+
+REFINEMENTS = 6
+SHORT_STEP = 1e-6  # below it the iteration has stalled
+STALLS = 3  # short steps in a row before giving up
+
+
+class Iterate(NamedTuple):
+    x: Array  # [n]
+    z: Array  # [k]
+    s: Array  # [k]
+    tau: Array
+    kappa: Array
+
+
+class State(NamedTuple):
+    now: Iterate
+    best: Iterate
+    error: Array  # of `best`
+    steps: Array
+    stalls: Array  # short steps in a row
+    delta: Array  # regularisation, raised where a factorisation fails
+    infeasible: Array
+    unbounded: Array
+
+
+def iterate(problem: Scaled, equalities: int, tol: float, max_iter: int) -> State:
+    """Runs until `best` meets the tolerance, a certificate is found, or no progress is made."""
+    eps = float(jnp.finfo(problem.q.dtype).eps)
+    inequality = jnp.arange(problem.d.shape[0]) >= equalities
+    delta = jnp.full_like(problem.cost, eps**0.575)
+
+    def going(state: State) -> Array:
+        done = (state.error < tol) | state.infeasible | state.unbounded
+        return (state.steps < max_iter) & (state.stalls < STALLS) & ~done
+
+    def body(state: State) -> State:
+        return _advance(problem, inequality, equalities, state)
+
+    start = _start(problem, inequality, equalities, delta)
+    error = _error(problem, start)
+    nothing = jnp.zeros_like(start.tau, dtype=bool)
+    count = jnp.zeros_like(nothing, dtype=jnp.int32)
+    return lax.while_loop(going, body, State(start, start, error, count, count, delta, nothing, nothing))
+
+
+# ---- one step ----------------------------------------------------------------------------------
+
+
+def _advance(problem: Scaled, inequality: Array, equalities: int, state: State) -> State:
+    moved, length = _step(problem, inequality, equalities, state.now, state.delta)
+    healthy = jnp.isfinite(length) & jnp.all(jnp.isfinite(moved.x)) & jnp.all(jnp.isfinite(moved.z))
+    now = _choose(healthy, moved, state.now)
+    error = _error(problem, now)
+    improved = error < state.error
+    short = healthy & (length < SHORT_STEP)
+    scale = 1 / jnp.maximum(now.tau, now.kappa)
+    now = Iterate(*(scale * part for part in now))
+    infeasible, unbounded = _certificates(problem, inequality, now)
+    return State(
+        now=now,
+        best=_choose(improved, now, state.best),
+        error=jnp.where(improved, error, state.error),
+        steps=state.steps + 1,
+        stalls=jnp.where(short, state.stalls + 1, jnp.where(healthy, 0, state.stalls)),
+        delta=jnp.where(healthy, state.delta, 100 * state.delta),
+        infeasible=infeasible,
+        unbounded=unbounded,
+    )
+
+
+def _step(
+    problem: Scaled, inequality: Array, equalities: int, now: Iterate, delta: Array
+) -> tuple[Iterate, Array]:
+    P, q, E, d = problem.P, problem.q, problem.E, problem.d
+    x, z, s, tau, kappa = now
+    positive = jnp.where(inequality, z, 1)
+    ratio = jnp.where(inequality, s / positive, 0)
+    solve = _kkt(problem, ratio, equalities, delta)
+    mu = (s @ z + tau * kappa) / (jnp.sum(inequality) + 1)
+    xi, curved = x / tau, P @ (x / tau)
+    r_x = P @ x + E.T @ z + q * tau
+    r_z = E @ x + s - d * tau
+    r_tau = kappa + curved @ x + q @ x + d @ z
+
+    def right(keep: Array | float, sz: Array) -> tuple[Array, Array]:
+        return -keep * r_x, -keep * r_z + jnp.where(inequality, sz / positive, 0)
+
+    plain = right(1.0, s * z)
+    both = solve(jnp.stack([plain[0], -q], 1), jnp.stack([plain[1], d], 1))
+    (x1, x2), (z1, z2) = both[0].T, both[1].T
+    fall = -((x2 - xi) @ P @ (x2 - xi)) - z2 @ (ratio * z2) - kappa / tau
+
+    def direction(x1: Array, z1: Array, keep: Array | float, sz: Array, tk: Array) -> Iterate:
+        d_tau = (-keep * r_tau + tk / tau - (2 * curved + q) @ x1 - d @ z1) / fall
+        dx, dz = x1 + d_tau * x2, z1 + d_tau * z2
+        ds = jnp.where(inequality, -(sz + s * dz) / positive, 0)
+        return Iterate(dx, dz, ds, d_tau, -(tk + kappa * d_tau) / tau)
+
+    affine = direction(x1, z1, 1.0, s * z, tau * kappa)
+    sigma = (1 - jnp.minimum(1, _longest(now, affine, inequality))) ** 3
+    sz = s * z - sigma * mu + affine.s * affine.z
+    tk = tau * kappa - sigma * mu + affine.tau * affine.kappa
+    bent = right(1 - sigma, sz)
+    x1, z1 = solve(bent[0][:, None], bent[1][:, None])
+    move = direction(x1[:, 0], z1[:, 0], 1 - sigma, sz, tk)
+    length = jnp.minimum(1, 0.99 * _longest(now, move, inequality))
+    return Iterate(*(part + length * change for part, change in zip(now, move, strict=True))), length
+
+
+def _longest(now: Iterate, move: Iterate, inequality: Array) -> Array:
+    """How far `move` can go until a variable that must stay positive reaches zero."""
+
+    def reach(value: Array, change: Array, where: Array | bool) -> Array:
+        falling = where & (change < 0)
+        return jnp.min(jnp.where(falling, -value / jnp.where(falling, change, -1), jnp.inf), initial=jnp.inf)
+
+    ends = reach(now.z, move.z, inequality), reach(now.s, move.s, inequality)
+    return jnp.minimum(
+        jnp.minimum(*ends), jnp.minimum(reach(now.tau, move.tau, True), reach(now.kappa, move.kappa, True))
+    )
+
+
+def _kkt(problem: Scaled, ratio: Array, equalities: int, delta: Array):  # type: ignore[no-untyped-def]
+    """Solves [P E'; E -ratio] (x, z) = (r, t) for columns: Cholesky of P + G'G/ratio, then of A's Schur
+    complement. The regularisation is removed by refinement."""
+    P, E = problem.P, problem.E
+    A, G = E[:equalities], E[equalities:]
+    weight = 1 / (ratio[equalities:] + delta)
+    n = P.shape[0]
+    # A'A does not change the solution and keeps the matrix definite in directions that only A sees.
+    H = P + delta * jnp.eye(n, dtype=P.dtype) + G.T @ (weight[:, None] * G) + A.T @ A
+    L = linalg.cholesky(H)
+    Y = linalg.forward(L, A.T)
+    S = linalg.cholesky(Y.T @ Y + delta * jnp.eye(equalities, dtype=P.dtype))
+
+    def approximate(rhs: tuple[Array, Array]) -> tuple[Array, Array]:
+        r, t = rhs
+        a, g = t[:equalities], t[equalities:]
+        lifted = linalg.forward(L, r + G.T @ (weight[:, None] * g) + A.T @ a)
+        y = linalg.cholesky_solve(S, Y.T @ lifted - a)
+        x = linalg.forward(L, lifted - Y @ y, transposed=True)
+        return x, jnp.concatenate([y, weight[:, None] * (G @ x - g)])
+
+    def exact(point: tuple[Array, Array]) -> tuple[Array, Array]:
+        x, z = point
+        return P @ x + E.T @ z, E @ x - ratio[:, None] * z
+
+    return lambda r, t: linalg.refined(exact, approximate, (r, t), REFINEMENTS)[0]
+
+
+# ---- start, errors, certificates ---------------------------------------------------------------
+
+
+def _start(problem: Scaled, inequality: Array, equalities: int, delta: Array) -> Iterate:
+    """The least-squares point of CVXOPT, moved inside."""
+    ratio = jnp.where(inequality, jnp.ones_like(problem.d), 0)
+    x, z = _kkt(problem, ratio, equalities, delta)(-problem.q[:, None], problem.d[:, None])
+    x, z = x[:, 0], z[:, 0]
+    x, z = jnp.where(jnp.isfinite(x), x, 0), jnp.where(jnp.isfinite(z), z, 0)
+    s = jnp.where(inequality, _inside(-z, inequality), 0)
+    z = jnp.where(inequality, _inside(z, inequality), z)
+    one = jnp.ones_like(problem.cost)
+    return Iterate(x, z, s, one, one)
+
+
+def _inside(v: Array, inequality: Array) -> Array:
+    least = jnp.min(jnp.where(inequality, v, jnp.inf), initial=jnp.inf)
+    return jnp.where(least < 1e-2, v + 1 - least, v)
+
+
+def _error(problem: Scaled, now: Iterate) -> Array:
+    """Largest relative residual of x / tau in the unscaled problem: primal, dual, gap."""
+    P, q, E, d, columns, rows, cost = problem
+    x, z, s = now.x / now.tau, now.z / now.tau, now.s / now.tau
+    Px, Ez, Ex = P @ x, E.T @ z, E @ x
+    dual = 1 / (columns * cost)
+    primal_size = 1 + jnp.max(jnp.maximum(jnp.abs(d), jnp.abs(s)) / rows, initial=0)
+    dual_size = 1 + jnp.max(dual * jnp.maximum(jnp.abs(q), jnp.maximum(jnp.abs(Px), jnp.abs(Ez))))
+    quadratic, linear, bound = x @ Px, q @ x, d @ z
+    gap = jnp.abs(quadratic + linear + bound) / cost
+    value = jnp.minimum(jnp.abs(quadratic / 2 + linear), jnp.abs(quadratic / 2 + bound)) / cost
+    return jnp.maximum(
+        jnp.maximum(
+            jnp.max(jnp.abs(Ex + s - d) / rows, initial=0) / primal_size,
+            jnp.max(dual * jnp.abs(Px + q + Ez)) / dual_size,
+        ),
+        gap / (1 + value),
+    )
+
+
+def _certificates(problem: Scaled, inequality: Array, now: Iterate) -> tuple[Array, Array]:
+    """Whether z proves that no point is feasible, and x that the objective falls without end.
+
+    Farkas: z >= 0 on inequalities, E'z = 0, d'z < 0. Ray: P x = 0, E x + s = 0, s >= 0, q'x < 0. Each
+    equation must hold to `small` times the decrease, in the scaled and in the unscaled problem.
+    """
+    P, q, E, d, columns, rows, cost = problem
+    small = jnp.finfo(q.dtype).eps ** 0.5
+    x, z, s = now.x, jnp.where(inequality, jnp.maximum(now.z, 0), now.z), now.s
+    Ez, Px, Ex = E.T @ z, P @ x, E @ x + s
+
+    def below(residual: Array, unit: Array, decrease: Array) -> Array:
+        size = jnp.maximum(jnp.max(jnp.abs(residual), initial=0), jnp.max(jnp.abs(residual * unit), initial=0))
+        return size <= small * decrease
+
+    rise, fall = -(d @ z), -(q @ x)
+    noise = 10 * jnp.finfo(q.dtype).eps
+    infeasible = (rise > noise * (jnp.abs(d) @ jnp.abs(z))) & below(Ez, 1 / columns, rise)
+    unbounded = (
+        (fall > noise * (jnp.abs(q) @ jnp.abs(x)))
+        & below(Px, 1 / columns, fall)
+        & below(Ex, 1 / rows, fall)
+    )
+    vanishing = now.tau < now.kappa
+    return infeasible & vanishing, unbounded & vanishing
+
+
+def _choose(first: Array, a: Iterate, b: Iterate) -> Iterate:
+    return Iterate(*(jnp.where(first, new, old) for new, old in zip(a, b, strict=True)))
