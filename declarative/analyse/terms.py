@@ -30,17 +30,17 @@ def apply(name: str, *args: Expr, span: Span | None = None, **attrs: object) -> 
 
 
 def add(left: Expr, right: Expr) -> Expr:
-    if _is_zero(left) and right.type.shape == _joint(left, right):
+    if is_zero(left) and right.type.shape == _joint(left, right):
         return right
-    if _is_zero(right) and left.type.shape == _joint(left, right):
+    if is_zero(right) and left.type.shape == _joint(left, right):
         return left
     return apply("add", left, right)
 
 
 def sub(left: Expr, right: Expr) -> Expr:
-    if _is_zero(right) and left.type.shape == _joint(left, right):
+    if is_zero(right) and left.type.shape == _joint(left, right):
         return left
-    if _is_zero(left) and right.type.shape == _joint(left, right):
+    if is_zero(left) and right.type.shape == _joint(left, right):
         return neg(right)
     return apply("sub", left, right)
 
@@ -53,7 +53,7 @@ def neg(expr: Expr) -> Expr:
             return inner
         case Apply(atom="sub", args=(left, right)):
             return apply("sub", right, left)
-        case _ if _is_zero(expr):
+        case _ if is_zero(expr):
             return expr
         case _:
             return apply("neg", expr)
@@ -108,7 +108,7 @@ def is_eye(expr: Expr) -> bool:
     return isinstance(expr, Apply) and expr.atom == "eye"
 
 
-def _is_zero(expr: Expr) -> bool:
+def is_zero(expr: Expr) -> bool:
     return number(expr) == 0 or (isinstance(expr, Apply) and expr.atom == "zeros")
 
 

@@ -21,3 +21,271 @@ always given in both places. `sense` is applied: for `maximize` P and q are thos
 constraint carries binders, its rows follow the binders first, then the axes of the constraint, in
 C order, which is the order of its multiplier.
 """
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from declarative.analyse.curvature import squared
+from declarative.analyse.signs import as_quadratic
+from declarative.analyse.squares import square_of
+from declarative.analyse.structure import Structure
+from declarative.analyse.terms import add, apply, div, eye, is_eye, is_zero, mul, neg, ones, sub, terms
+from declarative.atoms.shapes import entries
+from declarative.dims import Dim
+from declarative.ir import (
+    Apply,
+    Binder,
+    Const,
+    Equality,
+    Expr,
+    Index,
+    Inequality,
+    Minimize,
+    Problem,
+    Reduce,
+    Slice,
+    Type,
+)
+from declarative.rewrite.linear import Affine, Column, Linear, depends, times, transposed
+
+TWO = Const(2.0)
+
+
+@dataclass(frozen=True)
+class Row:
+    """The rows of one constraint; `kind` is "eq" or "ineq"."""
+
+    kind: str
+    blocks: dict[str, Expr] | None
+    rhs: Expr | None
+
+
+@dataclass(frozen=True)
+class Form:
+    P: dict[tuple[str, str], Expr] | None
+    q: dict[str, Expr] | None
+    rows: tuple[Row, ...]
+
+
+def extract(problem: Problem, structure: Structure) -> Form:
+    statement = problem.statement
+    assert isinstance(statement, Minimize)
+    sizes = {variable.name: variable.type.shape for variable in problem.unknowns}
+    objective = _Objective(structure, sizes)
+    known = objective.read(statement.value, statement.sense)
+    rows = tuple(
+        _row(constraint, structure, sizes)
+        for constraint in problem.constraints
+        if isinstance(constraint, (Equality, Inequality))
+    )
+    if not known:
+        return Form(None, None, rows)
+    return Form(objective.P, None if objective.late else objective.q, rows)
+
+
+# ---- constraints ---------------------------------------------------------------------------------
+
+
+def _row(constraint: Equality | Inequality, structure: Structure, sizes: dict[str, tuple[Dim, ...]]) -> Row:
+    kind = "eq" if isinstance(constraint, Equality) else "ineq"
+    nothing = Row(kind, None, None)
+    binders = constraint.binders
+    if len(binders) > 1 or constraint.where is not None:
+        return nothing
+    found = Linear(structure, binders[0] if binders else None)(sub(constraint.left, constraint.right))
+    if found is None:
+        return nothing
+    if not binders:
+        named = {name: block for (name, _), block in found.blocks.items()}
+        return Row(kind, named, _flat(neg(found.constant)))
+    blocks = _over(found, binders[0], sizes)
+    return nothing if blocks is None else Row(kind, blocks, None)
+
+
+def _over(found: Affine, binder: Binder, sizes: dict[str, tuple[Dim, ...]]) -> dict[str, Expr] | None:
+    """Rows for every value of the binder: the same block at shifted places, kron(selection, block)."""
+    blocks: dict[str, Expr] = {}
+    for column, block in found.blocks.items():
+        if depends(block, binder):
+            return None
+        block = apply("kron", _selection(column, binder, sizes), block)
+        name = column[0]
+        blocks[name] = add(blocks[name], block) if name in blocks else block
+    return blocks
+
+
+def _selection(column: Column, binder: Binder, sizes: dict[str, tuple[Dim, ...]]) -> Expr:
+    """Rows of the identity: what takes x to the stack of x[t + c] over t; ones where x is seen whole."""
+    name, offset = column
+    if offset is None:
+        return ones((binder.last - binder.first, Dim.of(1)))
+    length = sizes[name][0]
+    first, last = binder.first + offset, binder.last + offset
+    whole = eye(length)
+    if first == Dim.of(0) and last == length:
+        return whole
+    items = (Slice(first, last), Slice(Dim.of(0), length))
+    return Index(whole, items, Type("real", (last - first, length)))
+
+
+def _flat(expr: Expr) -> Expr:
+    size = entries(expr.type.shape)
+    return expr if len(expr.type.shape) == 1 else apply("reshape", expr, shape=(size,))
+
+
+# ---- the objective -------------------------------------------------------------------------------
+
+
+class _Objective:
+    """Collects P and q term by term; `late` says that q has parts that only evaluation gives."""
+
+    def __init__(self, structure: Structure, sizes: dict[str, tuple[Dim, ...]]):
+        self.structure, self.sizes = structure, sizes
+        self.P: dict[tuple[str, str], Expr] = {}
+        self.q: dict[str, Expr] = {}
+        self.late = False
+
+    def read(self, value: Expr, sense: int) -> bool:
+        """Whether every term followed a known pattern."""
+        constant = self.structure.constant
+        return all(
+            constant(term.core) or self._term(term.core, term.coefficient)
+            for term in terms(value, constant, sense)
+        )
+
+    def _term(self, core: Expr, weight: Expr) -> bool:
+        if isinstance(core, Reduce):
+            return self._reduced(core, weight)
+        linear = Linear(self.structure)
+        pair = _factors(core, self.structure)
+        if pair is None:
+            found = linear(core) if self.structure.degree(core) == 1 else None
+            if found is None:
+                return False
+            for (name, _), block in found.blocks.items():
+                self._slope(name, mul(weight, _flat(block)))
+            return True
+        left, middle, right = pair
+        a = linear(left)
+        b = a if right is left else linear(right)
+        if a is None or b is None:
+            return False
+        for (x, _), block in a.blocks.items():
+            for (y, _), other in b.blocks.items():
+                self._curve(x, y, block, middle, other, weight, same=right is left)
+            self._bilinear_slope(x, block, middle, b.constant, weight)
+        for (y, _), block in b.blocks.items():
+            flipped = None if middle is None else transposed(middle)
+            self._bilinear_slope(y, block, flipped, a.constant, weight)
+        return True
+
+    def _reduced(self, core: Reduce, weight: Expr) -> bool:
+        """Sums over one index of terms that see the unknowns at shifted places."""
+        constant = self.structure.constant
+        if core.op != "sum" or core.where is not None or len(core.binders) != 1 or core.type.shape:
+            return False
+        binder = core.binders[0]
+        linear = Linear(self.structure, binder)
+        for term in terms(core.body, constant):
+            if constant(term.core):
+                continue
+            factor = mul(weight, term.coefficient)
+            pair = _factors(term.core, self.structure)
+            if pair is None or depends(factor, binder):
+                return False
+            left, middle, right = pair
+            a, b = linear(left), linear(right)
+            if a is None or b is None or (middle is not None and depends(middle, binder)):
+                return False
+            if any(depends(block, binder) for part in (a, b) for block in part.blocks.values()):
+                return False
+            for x, block in a.blocks.items():
+                for y, other in b.blocks.items():
+                    self._shifted_curve(x, y, block, middle, other, factor, binder)
+        self.late = True
+        return True
+
+    def _shifted_curve(
+        self,
+        x: Column,
+        y: Column,
+        block: Expr,
+        middle: Expr | None,
+        other: Expr,
+        weight: Expr,
+        binder: Binder,
+    ) -> None:
+        places = times(transposed(_selection(x, binder, self.sizes)), _selection(y, binder, self.sizes))
+        inner = mul(weight, times(transposed(block), other if middle is None else times(middle, other)))
+        product = apply("kron", places, inner)
+        self._both(x[0], y[0], product)
+
+    def _curve(
+        self, x: str, y: str, block: Expr, middle: Expr | None, other: Expr, weight: Expr, same: bool
+    ) -> None:
+        """weight * (block @ x)' middle (other @ y), differentiated twice."""
+        if same and x == y and middle is None:
+            product = times(transposed(block), block)
+            self._add(x, x, mul(mul(TWO, weight), product))
+            return
+        if same and x == y and middle is not None:
+            both = add(middle, transposed(middle))
+            self._add(x, x, mul(weight, times(transposed(block), times(both, block))))
+            return
+        product = times(transposed(block), other if middle is None else times(middle, other))
+        self._both(x, y, mul(weight, product))
+
+    def _both(self, x: str, y: str, product: Expr) -> None:
+        """product and its transpose, at (x, y) and at (y, x)."""
+        if x == y:
+            self._add(x, x, add(product, transposed(product)))
+        else:
+            self._add(x, y, product)
+            self._add(y, x, transposed(product))
+
+    def _bilinear_slope(
+        self, name: str, block: Expr, middle: Expr | None, constant: Expr, weight: Expr
+    ) -> None:
+        if is_zero(constant):
+            return
+        vector = _flat(constant)
+        image = vector if middle is None else apply("matmul", middle, vector)
+        slope = image if is_eye(block) else apply("matmul", transposed(block), image)
+        self._slope(name, mul(weight, slope))
+
+    def _slope(self, name: str, slope: Expr) -> None:
+        self.q[name] = add(self.q[name], slope) if name in self.q else slope
+
+    def _add(self, x: str, y: str, block: Expr) -> None:
+        self.P[x, y] = add(self.P[x, y], block) if (x, y) in self.P else block
+
+
+def _factors(core: Expr, structure: Structure) -> tuple[Expr, Expr | None, Expr] | None:
+    """(a, M, b) where the scalar `core` is a' @ M @ b, of affine a and b; M None is the identity."""
+    constant = structure.constant
+    base = square_of(core)
+    if base is not None:
+        return base, None, base
+    pair = as_quadratic(core)
+    if pair is not None:
+        return (pair[0], pair[1], pair[0]) if pair[1] is None or constant(pair[1]) else None
+    match core:
+        case Apply(atom="matmul" | "dot", args=(left, right)) if not constant(left) and not constant(right):
+            return left, None, right
+        case Apply(atom="mul", args=(left, right)) if not constant(left) and not constant(right):
+            return left, None, right
+        case Apply(atom="quad_over_lin", args=(top, bottom)) if constant(bottom):
+            return top, None, div(top, bottom)
+        case Apply(atom="sum", args=(Apply(atom="mul", args=(left, right)) as inner,)):
+            if left.type.shape != inner.type.shape or right.type.shape != inner.type.shape:
+                return None
+            for weights, other in ((left, right), (right, left)):
+                root = squared(other)
+                if constant(weights) and root is not None:
+                    return root, None, apply("mul", weights, root)
+            if constant(left) or constant(right):
+                return None
+            return left, None, right
+        case _:
+            return None
