@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from declarative import ir
-from declarative.backends.jax.functions import FORMS, broadcast
+from declarative.backends.jax.functions import FORMS, rows_shape
 from declarative.backends.jax.printer import reads_data, tidy
 from declarative.backends.jax.writer import Function, Scope, comment, count, scope_of
 from declarative.dims import Dim
@@ -72,12 +72,14 @@ def unpack(scope: Scope) -> str:
     for unknown in scope.problem.unknowns:
         stop = start + count(unknown.type.shape)
         if unknown.type.shape:
-            piece = f"flat[{function.dim(start)} : {function.dim(stop)}]"
+            first = function.dim(start) if start.terms else ""
+            last = function.dim(stop) if unknown is not scope.problem.unknowns[-1] else ""
+            piece = f"flat[{first}:{last}]" if first or last else "flat"
             if len(unknown.type.shape) > 1:
                 piece += f".reshape({', '.join(function.dim(dim) for dim in unknown.type.shape)})"
         else:
             piece = f"flat[{function.dim(start)}]"
-        parts.append(f"    {piece},  # {scope.names[unknown.name]}")
+        parts.append(f"    {tidy(piece)},  # {scope.names[unknown.name]}")
         start = stop
     function.returns("return (", *parts, ")")
     return function.text("unpack(flat, params)", "The flat vector of unknowns as arrays.", unknowns=None)
@@ -88,7 +90,8 @@ def objective(scope: Scope) -> str:
     assert isinstance(statement, ir.Minimize)
     function = Function(scope, [statement.value])
     value = function.expr(statement.value)
-    function.returns(f"return {tidy(value)}{comment(statement.value)}")
+    above = comment(statement.value).strip()
+    function.returns(*([above] if above else []), f"return {tidy(value)}")
     return function.text("objective(unknowns, params)")
 
 
@@ -117,10 +120,9 @@ def _duals(scope: Scope) -> str:
     start = {"eq": Dim(()), "ineq": Dim(())}
     slices: dict[str, list[str]] = {}
     for constraint in scope.problem.constraints:
-        rows = rows_of(constraint)
-        if rows is None:
+        if not isinstance(constraint, ir.Equality | ir.Inequality):
             continue
-        side, shape = rows
+        side, shape = ("eq" if isinstance(constraint, ir.Equality) else "ineq"), rows_shape(constraint)
         piece, stop = _slice(function, constraint, side, start[side], shape)
         if constraint.label is not None:
             slices.setdefault(constraint.label, []).append(piece)
@@ -140,7 +142,7 @@ def _slice(
     if constraint.where is None or reads_data(constraint.where):
         stop = start + count(shape)
         piece = f"point.{side}[{function.dim(start)} : {function.dim(stop)}]"
-        return f"{piece}.reshape({function.shape(shape)})", stop
+        return tidy(f"{piece}.reshape({function.shape(shape)})"), stop
     # A filter on the indices leaves some rows out: they are counted when the function is traced.
     ends = [f"({function.dim(b.first)}, {function.dim(b.last)}), " for b in constraint.binders]
     where = function.printer.function([constraint.where], constraint.binders, function.block)
@@ -153,12 +155,3 @@ def _slice(
     stop = start + Dim.of(rows)
     piece = f"point.{side}[{function.dim(start)} : {function.dim(stop)}]"
     return f"rt.spread({piece}, {picked}, {''.join(ends)}shape={function.shape(shape)})", stop
-
-
-def rows_of(constraint: ir.Constraint) -> tuple[str, tuple[Dim, ...]] | None:
-    """Which multipliers a constraint has, and their shape: its quantifiers' extents, then its own axes."""
-    if not isinstance(constraint, ir.Equality | ir.Inequality):
-        return None
-    shape = tuple(binder.last - binder.first for binder in constraint.binders)
-    body = broadcast(constraint.left.type.shape, constraint.right.type.shape)
-    return ("eq" if isinstance(constraint, ir.Equality) else "ineq"), (*shape, *body)

@@ -124,6 +124,12 @@ def difference(left: str, right: str) -> str:
     return tidy(f"-{right}" if left.strip("()") in ("0", "0.0") else f"{left} - {right}")
 
 
+def rows_shape(constraint: ir.Equality | ir.Inequality) -> tuple[Dim, ...]:
+    """The shape of a constraint's multipliers: its quantifiers' extents, then its own axes."""
+    extents = tuple(binder.last - binder.first for binder in constraint.binders)
+    return (*extents, *broadcast(constraint.left.type.shape, constraint.right.type.shape))
+
+
 def broadcast(left: tuple[Dim, ...], right: tuple[Dim, ...]) -> tuple[Dim, ...]:
     """The shape of an elementwise operation: scalars and axes of length 1 stretch."""
     if not left or not right:

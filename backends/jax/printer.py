@@ -100,7 +100,10 @@ class Printer:
                 return ATOMS[atom].jax.format(*operands, args=", ".join(operands), **settings)
             case ir.Index(array=array, items=items):
                 whole = self.text(array, block)
-                picks = ", ".join(self._item(item, block) for item in items)
+                kept = _needed(array, items)
+                if not kept:
+                    return whole
+                picks = ", ".join(self._item(item, block, dim) for item, dim in zip(kept, array.type.shape, strict=False))
                 if any(isinstance(item, ir.Node) and reads_data(item) for item in items):
                     # An index from the data may lie outside: NaN then, never a neighbour's value.
                     return f'{whole}.at[{picks}].get(mode="fill")'
@@ -111,10 +114,13 @@ class Printer:
                 return f"{self.names[name]}({', '.join(self.text(arg, block) for arg in args)})"
         raise TypeError(f"{type(node).__name__} does not stand in an expression")
 
-    def _item(self, item: ir.Expr | ir.Slice, block: Block) -> str:
+    def _item(self, item: ir.Expr | ir.Slice, block: Block, length: Dim) -> str:
+        """One index; `length` is that of its axis."""
         if not isinstance(item, ir.Slice):
             return tidy(self.text(item, block))
-        return f"{self.dim(item.lower)}:{self.dim(item.upper)}"
+        lower = "" if item.lower == Dim.of(0) else self.dim(item.lower)
+        upper = "" if item.upper == length else self.dim(item.upper)
+        return f"{lower}:{upper}"
 
     def setting(self, value: object, block: Block) -> str:
         """An attribute of an atom as Python text."""
@@ -201,6 +207,14 @@ def dim_text(dim: Dim, names: Mapping[str, str]) -> str:
         parts.append((" - " if factor < 0 else " + ") + " * ".join(factors))
     text = "".join(parts)
     return ("-" if text.startswith(" - ") else "") + text[3:] if text else "0"
+
+
+def _needed(array: ir.Expr, items: tuple[ir.Expr | ir.Slice, ...]) -> tuple[ir.Expr | ir.Slice, ...]:
+    """The items without those at the end that take a whole axis."""
+    kept = list(items)
+    while kept and kept[-1] == ir.Slice(Dim.of(0), array.type.shape[len(kept) - 1]):
+        kept.pop()
+    return tuple(kept)
 
 
 def reads_data(node: ir.Expr | ir.Slice) -> bool:

@@ -1,10 +1,16 @@
-"""The data of a quadratic program as text: known blocks printed, the rest by differentiating."""
+"""The data of a quadratic program as text: what is known of it symbolically, the rest by differentiation."""
 
 from __future__ import annotations
 
-from declarative.backends.jax import functions as write
-from declarative.backends.jax.writer import Function, Scope
+from collections.abc import Mapping
+
 from declarative import ir
+from declarative.analyse import structure_of
+from declarative.backends.jax import functions as write
+from declarative.backends.jax.printer import tidy
+from declarative.backends.jax.writer import Function, Scope, count
+from declarative.dims import Dim
+from declarative.rewrite.quadratic import Form, Row, extract
 
 DERIVED = {
     "P": "rt.second_order(cost, size(params), params)",
@@ -14,17 +20,98 @@ DERIVED = {
     "G": "rt.linear_part(inequalities, size(params), params)",
     "h": "rt.constant_part(inequalities, size(params), params)",
 }
+SIDES = (("eq", "A", "b", ir.Equality), ("ineq", "G", "h", ir.Inequality))
 
 
 def data(scope: Scope) -> tuple[str, ...]:
     """`data(params)` and the functions that it differentiates."""
-    function = Function(scope)
-    parts = [f"    {name}={text}," for name, text in DERIVED.items()]
+    form = extract(scope.problem, structure_of(scope.problem))
+    function = Function(scope, _known(form))
+    text = {"P": _hessian(function, form), "q": _gradient(function, form)}
+    for kind, matrix, side, constraint in SIDES:
+        kept = [c for c in scope.problem.constraints if isinstance(c, constraint)]
+        rows = list(zip([row for row in form.rows if row.kind == kind], kept, strict=True))
+        text[matrix], text[side] = _matrix(function, rows), _right(function, rows)
+    parts = [f"    {name}={DERIVED[name] if found is None else tidy(found)}," for name, found in text.items()]
     function.returns("return rt.quadratic(", "    params,", *parts, ")")
     main = function.text("data(params)", "min 1/2 z'Pz + q'z  subject to  A z = b, G z <= h.", unknowns=None)
-    helpers = (
-        write.cost(scope),
-        write.constraints(scope, ir.Equality),
-        write.constraints(scope, ir.Inequality),
-    )
+    helpers = []
+    if text["P"] is None or text["q"] is None:
+        helpers.append(write.cost(scope))
+    if text["A"] is None or text["b"] is None:
+        helpers.append(write.constraints(scope, ir.Equality))
+    if text["G"] is None or text["h"] is None:
+        helpers.append(write.constraints(scope, ir.Inequality))
     return (*helpers, main)
+
+
+def _known(form: Form) -> list[ir.Expr]:
+    found = [*(form.P or {}).values(), *(form.q or {}).values()]
+    for row in form.rows:
+        found += [*(row.blocks or {}).values(), *([row.rhs] if row.rhs is not None else [])]
+    return found
+
+
+def _hessian(function: Function, form: Form) -> str | None:
+    if form.P is None:
+        return None
+    sizes = _sizes(function)
+    blocks = form.P
+    rows = [[_block(function, blocks.get((a, b)), sizes[a], sizes[b]) for b in sizes] for a in sizes]
+    return _joined(rows)
+
+
+def _gradient(function: Function, form: Form) -> str | None:
+    if form.q is None:
+        return None
+    sizes = _sizes(function)
+    blocks = form.q
+    return _stacked([_vector(function, blocks.get(name), sizes[name]) for name in sizes])
+
+
+def _matrix(function: Function, rows: list[tuple[Row, ir.Equality | ir.Inequality]]) -> str | None:
+    """All rows of a kind; None as soon as one of them is not known."""
+    sizes = _sizes(function)
+    lines = []
+    for row, constraint in rows:
+        if row.blocks is None:
+            return None
+        height = count(write.rows_shape(constraint))
+        lines.append([_block(function, row.blocks.get(name), height, sizes[name]) for name in sizes])
+    total = function.dim(sum(sizes.values(), Dim(())))
+    return _joined(lines) if lines else f"jnp.zeros((0, {total}))"
+
+
+def _right(function: Function, rows: list[tuple[Row, ir.Equality | ir.Inequality]]) -> str | None:
+    parts = []
+    for row, constraint in rows:
+        if row.rhs is None:
+            return None
+        parts.append(_vector(function, row.rhs, count(write.rows_shape(constraint))))
+    return _stacked(parts) if parts else "jnp.zeros(0)"
+
+
+def _sizes(function: Function) -> Mapping[str, Dim]:
+    return {unknown.name: count(unknown.type.shape) for unknown in function.scope.problem.unknowns}
+
+
+def _block(function: Function, block: ir.Expr | None, height: Dim, width: Dim) -> str:
+    if block is None:
+        return f"jnp.zeros(({function.dim(height)}, {function.dim(width)}))"
+    return function.expr(block)
+
+
+def _vector(function: Function, block: ir.Expr | None, length: Dim) -> str:
+    return f"jnp.zeros({function.dim(length)})" if block is None else function.expr(block)
+
+
+def _joined(rows: list[list[str]]) -> str:
+    if len(rows) == 1 and len(rows[0]) == 1:
+        return rows[0][0]
+    if len(rows[0]) == 1:
+        return f"jnp.concatenate([{', '.join(row[0] for row in rows)}])"
+    return f"jnp.block([{', '.join('[' + ', '.join(row) + ']' for row in rows)}])"
+
+
+def _stacked(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"jnp.concatenate([{', '.join(parts)}])"
