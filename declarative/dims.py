@@ -75,6 +75,16 @@ class Dim:
             total += factor
         return total
 
+    def substitute(self, known: Mapping[str, Dim]) -> Dim:
+        """The dimension with names replaced."""
+        total = Dim.of(0)
+        for monomial, number in self.terms:
+            term = Dim.of(number)
+            for name in monomial:
+                term = term * known.get(name, Dim.of(name))
+            total = total + term
+        return total
+
     def __str__(self) -> str:
         parts: list[str] = []
         for monomial, factor in self.terms:

@@ -11,6 +11,7 @@ from functools import cache
 from typing import TypeVar
 
 from declarative import ir
+from declarative.dims import Dim
 
 N = TypeVar("N", bound=ir.Node)
 
@@ -156,3 +157,49 @@ def constant(expr: ir.Expr) -> float | None:
                 return power if isinstance(power, float) else None
     except (ZeroDivisionError, OverflowError):
         return None
+
+
+# ---- sizes -------------------------------------------------------------------------------------
+
+
+def sizes(node: ir.Node) -> frozenset[str]:
+    """The names of dimensions in it: in types, sizes, slices, binders and settings."""
+    found: set[str] = set()
+    for part in walk(node):
+        for field in fields(part):
+            found.update(name for dim in _dims(getattr(part, field.name)) for name in dim.names)
+    return frozenset(found)
+
+
+def _dims(value: object) -> Iterator[Dim]:
+    if isinstance(value, Dim):
+        yield value
+    elif isinstance(value, ir.Type):
+        yield from value.shape
+    elif isinstance(value, tuple):
+        for item in value:
+            if not isinstance(item, ir.Node):
+                yield from _dims(item)
+
+
+def with_sizes(node: N, known: Mapping[str, Dim]) -> N:
+    """The node with dimension names replaced everywhere."""
+
+    def changed(value: object) -> object:
+        if isinstance(value, Dim):
+            return value.substitute(known)
+        if isinstance(value, ir.Type):
+            shape = changed(value.shape)
+            return value if shape is value.shape else replace(value, shape=shape)  # type: ignore[arg-type]
+        if isinstance(value, tuple):
+            items = tuple(changed(item) for item in value)
+            return items if any(new is not old for new, old in zip(items, value, strict=True)) else value
+        return value
+
+    def rule(part: ir.Node) -> ir.Node:
+        old = {field.name: getattr(part, field.name) for field in fields(part) if field.name != "span"}
+        new = {key: changed(value) for key, value in old.items()}
+        different = {key: value for key, value in new.items() if value is not old[key]}
+        return replace(part, **different) if different else part  # type: ignore[arg-type]
+
+    return rewrite(node, rule) if known else node

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from declarative.errors.catalogue import d1_syntax, d2_names, d3_meaning, d4_plan, d5_python, d6_call
+from declarative.errors.catalogue import d1_syntax, d2_names, d2_shapes, d2_statements, d3_meaning, d4_plan, d5_python, d6_call
 from declarative.errors.catalogue.entry import Entry as Entry
 from declarative.errors.diagnostic import Diagnostic, Fix, Label
 from declarative.errors.span import Span
 
 CATALOGUE: dict[str, Entry] = {
     entry.code: entry
-    for table in (d1_syntax, d2_names, d3_meaning, d4_plan, d5_python, d6_call)
+    for table in (d1_syntax, d2_names, d2_shapes, d2_statements, d3_meaning, d4_plan, d5_python, d6_call)
     for entry in table.ENTRIES
 }
 

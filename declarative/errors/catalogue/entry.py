@@ -18,3 +18,4 @@ class Entry:
     help: str = ""
     page: str = ""  # what `decl explain CODE` prints: why it is an error, an example, its mend
     severity: Severity = "error"
+    also: str = ""  # what stands at each further place
