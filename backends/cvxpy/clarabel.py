@@ -74,7 +74,9 @@ class Solver:
         sizes = (form.n, form.cones.zero, form.m - form.cones.zero)
         shapes = [jax.ShapeDtypeStruct((size,), kind) for size in sizes]
         shapes += [jax.ShapeDtypeStruct((), one) for one in (jnp.int8, jnp.int32, kind)]
-        z, eq, ineq, status, iterations, residual = _on_host(host, tuple(shapes), jax.lax.stop_gradient(theta))
+        z, eq, ineq, status, iterations, residual = _on_host(
+            host, tuple(shapes), jax.lax.stop_gradient(theta)
+        )
         return Root(Point(z, eq, ineq), (), status, iterations, residual)
 
     def optimality(self, y: Point, p: Params, fixed: Any) -> Point:

@@ -105,16 +105,16 @@ def _offset(printer: ConvexPrinter, binder: ir.Binder) -> str:
     return printer.names[binder.name] if first == "0" else f"{printer.names[binder.name]} - ({first})"
 
 
-def _quantified(
-    printer: ConvexPrinter, c: ir.Constraint, inner: Block, line: str, start: int
-) -> list[str]:
+def _quantified(printer: ConvexPrinter, c: ir.Constraint, inner: Block, line: str, start: int) -> list[str]:
     """The line under the loops of its quantifiers, with the names that it needs."""
     source = comment(c, c.label)
     if not c.binders:
         return [f"{line}{source}"]
     lines, indent = [], ""
     for b in c.binders:
-        lines.append(f"{indent}for {printer.names[b.name]} in range({printer.dim(b.first)}, {printer.dim(b.last)}):")
+        lines.append(
+            f"{indent}for {printer.names[b.name]} in range({printer.dim(b.first)}, {printer.dim(b.last)}):"
+        )
         indent += "    "
     lines[-1] += source
     if c.where is not None:

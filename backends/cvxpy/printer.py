@@ -157,7 +157,8 @@ class ConvexPrinter(Printer):
         inner = Block(frozenset(b.name for b in node.binders), block)
         body = tidy(self.text(node.body, inner))
         loops = " ".join(
-            f"for {self.names[b.name]} in range({self.dim(b.first)}, {self.dim(b.last)})" for b in node.binders
+            f"for {self.names[b.name]} in range({self.dim(b.first)}, {self.dim(b.last)})"
+            for b in node.binders
         )
         if node.where is not None and not self.holds_data(node.where):
             loops += f" if {tidy(self.text(node.where, inner))}"
@@ -190,14 +191,16 @@ def plain(node: ir.Expr) -> bool:
             return True
         case ir.Apply(atom=atom, args=args):
             comparison = ATOMS[atom].result == "bool"
-            return (atom in ARITHMETIC or comparison) and all(map(_plain, args))
+            return (atom in ARITHMETIC or comparison) and all(map(plain, args))
     return False
 
 
 def _gram(matrix: ir.Expr) -> ir.Expr | None:
     """A of a matrix spelt A' @ A."""
     match matrix:
-        case ir.Apply(atom="matmul", args=(ir.Apply(atom="transpose", args=(inner,)), right)) if inner == right:
+        case ir.Apply(atom="matmul", args=(ir.Apply(atom="transpose", args=(inner,)), right)) if (
+            inner == right
+        ):
             return right
         case ir.Apply(atom="matmul", args=(left, ir.Apply(atom="transpose", args=(inner,)))) if inner == left:
             return ir.Apply("transpose", (left,), matrix.type)

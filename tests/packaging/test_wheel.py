@@ -73,5 +73,7 @@ def test_installed_wheel_runs(wheel: Path, tmp_path: Path) -> None:
     done = subprocess.run([python, "-c", program], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     for leaked in ("grammar", "backends"):
-        done = subprocess.run([python, "-c", f"import {leaked}"], cwd=tmp_path, capture_output=True, text=True)
+        done = subprocess.run(
+            [python, "-c", f"import {leaked}"], cwd=tmp_path, capture_output=True, text=True
+        )
         assert "ModuleNotFoundError" in done.stderr

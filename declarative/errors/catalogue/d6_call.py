@@ -153,13 +153,6 @@ CALL: tuple[Entry, ...] = (
 
 DATA: tuple[Entry, ...] = (
     Entry(
-        "D650",
-        "no such file",
-        "there is no file `{path}`",
-        help="{help}",
-        page="The path is taken from the folder in which `decl` runs.",
-    ),
-    Entry(
         "D651",
         "unreadable file",
         "`{path}` cannot be read: {reason}",
@@ -168,27 +161,12 @@ DATA: tuple[Entry, ...] = (
         "head line (`.csv`), or single values written `name=value`.",
     ),
     Entry(
-        "D652",
-        "no such problem",
-        "`{path}` holds no problem `{name}`{hint}",
-        help="it holds {names}",
-        page="A file may hold several problems; their names stand after the word `problem`.",
-    ),
-    Entry(
-        "D653",
-        "which problem",
-        "`{path}` holds {count} problems",
-        help="name one of {names}",
-        page="Where a file holds more than one problem, the command needs the name of one.",
-    ),
-    Entry(
         "D654",
         "data for no parameter",
-        "`{name}` of {origin} is no parameter of `{problem}`{hint}",
-        label="the parameters are declared here",
+        "`{name}` is no parameter of `{problem}`{hint}",
         help="the parameters are {names}",
-        page="Each array of the data must have the name of a `given`. `decl run` ignores nothing silently: "
-        "leave an array out, or rename it with `--data new=old@file.npz`.",
+        page="`--data name=value` must name a `given`. Arrays of a data file that no parameter has the name of "
+        "are left out, and the command says so.",
     ),
     Entry(
         "D655",
@@ -214,26 +192,12 @@ DATA: tuple[Entry, ...] = (
         "`declarative-layers` bring them.",
     ),
     Entry(
-        "D658",
-        "no such code",
-        "there is no diagnostic `{code}`{hint}",
-        help="`decl explain` takes a code such as D203, or a file",
-        page="Codes are the letter D and three digits.",
-    ),
-    Entry(
         "D659",
         "host function needed",
         "`{problem}` calls the host function `{name}`, which the command line cannot bind",
         label="declared here",
         help='bind it in Python: `dc.compile(text, extern={{"{name}": function}})`',
         page="An `extern def` stands for a function of the host program. The command line has no host program.",
-    ),
-    Entry(
-        "D660",
-        "nothing to emit",
-        "`{problem}` has no `{form}` form",
-        help="{help}",
-        page="`decl compile --emit` prints `jax`, `cvxpy`, `latex` or `ir`.",
     ),
     Entry(
         "D661",

@@ -94,8 +94,14 @@ def _data(name: str) -> tuple[Program, tuple[np.ndarray, ...]]:
         "simplex": (simplex, (normal(size=6),)),
         "quadratic": (
             quadratic,
-            (square @ square.T + np.eye(5), normal(size=5), normal(size=(2, 5)), normal(size=2) / 9)
-            + (normal(size=(4, 5)), rng.uniform(0.01, 0.3, 4)),
+            (
+                square @ square.T + np.eye(5),
+                normal(size=5),
+                normal(size=(2, 5)),
+                normal(size=2) / 9,
+                normal(size=(4, 5)),
+                rng.uniform(0.01, 0.3, 4),
+            ),
         ),
         "lasso": (lasso, (normal(size=(8, 5)), normal(size=8), np.array(1.0))),
         "robust_portfolio": (robust_portfolio, (normal(size=5) / 9, normal(size=(3, 5)), np.array(0.4))),

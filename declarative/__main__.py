@@ -1,0 +1,6 @@
+"""`python -m declarative` is `decl`."""
+
+from declarative.cli.main import script
+
+if __name__ == "__main__":
+    script()
