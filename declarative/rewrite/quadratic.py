@@ -28,7 +28,7 @@ from dataclasses import dataclass
 
 from declarative.analyse.curvature import squared
 from declarative.analyse.signs import as_quadratic
-from declarative.analyse.squares import square_of
+from declarative.analyse.squares import count, square_of
 from declarative.analyse.structure import Structure
 from declarative.analyse.terms import add, apply, div, eye, is_eye, is_zero, mul, neg, ones, sub, terms
 from declarative.atoms.shapes import entries
@@ -277,6 +277,10 @@ def _factors(core: Expr, structure: Structure) -> tuple[Expr, Expr | None, Expr]
             return left, None, right
         case Apply(atom="quad_over_lin", args=(top, bottom)) if constant(bottom):
             return top, None, div(top, bottom)
+        case Apply(atom="mean", args=(inner,)) if squared(inner) is not None and not core.type.shape:
+            root = squared(inner)
+            assert root is not None
+            return root, None, div(root, count(inner))
         case Apply(atom="sum", args=(Apply(atom="mul", args=(left, right)) as inner,)):
             if left.type.shape != inner.type.shape or right.type.shape != inner.type.shape:
                 return None
