@@ -409,19 +409,9 @@ def _is_late(first: tree.Node, second: tree.Node) -> bool:
     return isinstance(first, tree.Keyword) and not isinstance(second, tree.Keyword)
 
 
-def children(node: tree.Node) -> Iterator[tree.Node]:
-    """The nodes that stand directly in a node, in order."""
-    for value in vars(node).values():
-        if isinstance(value, tree.Node):
-            yield value
-        elif isinstance(value, tuple):
-            yield from (item for item in value if isinstance(item, tree.Node))
-
-
 def deepest(node: tree.Node) -> tuple[int, tree.Node]:
     """How many levels the tree has, and a node of the last one; without recursion, whatever the depth."""
-    depth, last = 1, node
-    level = [node]
-    while level := [child for parent in level for child in children(parent)]:
+    depth, last, level = 1, node, [node]
+    while level := [child for parent in level for child in tree.children(parent)]:
         depth, last = depth + 1, level[0]
     return depth, last

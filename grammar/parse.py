@@ -34,16 +34,34 @@ def parse(source: Source) -> tuple[tree.File | None, list[Diagnostic]]:
     return _file(items, found)
 
 
-def parse_body(source: Source, name: tree.Name) -> tuple[tree.File | None, list[Diagnostic]]:
-    """The tree of one problem's statements without its `problem` line, as a docstring holds them."""
-    units, found = _units(source)
-    problem = tree.Problem(name, (), span=name.span)
+def parse_body(
+    source: Source, name: tree.Name, text: str | None = None, first: tuple[tree.Given, ...] = ()
+) -> tuple[tree.File | None, list[Diagnostic]]:
+    """The tree of one problem's statements without its `problem` line, as a docstring holds them.
+
+    `text` is the source's own with all blanked that is not the docstring; `first` are statements that come before.
+    """
+    units, found = _units(source, text)
+    problem = tree.Problem(name, first, span=name.span)
     for unit in units:
         if isinstance(unit.node, Head | tree.Def | tree.ExternDef | tree.Import):
             found.append(diagnostic("D140", unit.keyword, keyword=unit.keyword.text))
         else:
             problem = _with(problem, unit.node)
     return _file([problem], found)
+
+
+def parse_declaration(text: str) -> tree.Declaration | None:
+    """The declaration that the text holds and nothing else, `x: psd real[n, n]`; None where it does not."""
+    units, found = _units(Source("<type>", f"given {text}"))
+    node = units[0].node if len(units) == 1 and not found else None
+    return node.declarations[0] if isinstance(node, tree.Given) and len(node.declarations) == 1 else None
+
+
+def is_name(text: str) -> bool:
+    """Whether the text can be declared: letters, digits, `_`, and no reserved word."""
+    found = parse_declaration(f"{text}: real")
+    return found is not None and [name.name for name in found.names] == [text]
 
 
 def _with(problem: tree.Problem, statement: tree.Node) -> tree.Problem:
@@ -77,8 +95,8 @@ class Unit:
     keyword: Span
 
 
-def _units(source: Source) -> tuple[list[Unit], list[Diagnostic]]:
-    raw = tokens.lex(source.text)
+def _units(source: Source, text: str | None = None) -> tuple[list[Unit], list[Diagnostic]]:
+    raw = tokens.lex(source.text if text is None else text)
     docs = tokens.docs(source, raw)
     units: list[Unit] = []
     found: list[Diagnostic] = []

@@ -12,14 +12,12 @@ Goal = tree.Objective | tree.FixedPoint | tree.Root | tree.Saddle | tree.Equilib
 
 def check_constraints(statement: tree.Node) -> Iterator[Diagnostic]:
     """Strict inequalities and `!=` in what must hold; `assume` may state them."""
-    from declarative.grammar.build import children
-
     pending = [statement]
     while pending:
         node = pending.pop()
         if isinstance(node, tree.Constraint) and isinstance(node.relation, tree.Compare):
             yield from _strict(node.relation)
-        pending.extend(children(node))
+        pending.extend(tree.children(node))
 
 
 def _strict(relation: tree.Compare) -> Iterator[Diagnostic]:
@@ -29,10 +27,12 @@ def _strict(relation: tree.Compare) -> Iterator[Diagnostic]:
         between = Span(left.span.source, left.span.end, right.span.start)
         start = between.start + len(between.text) - len(between.text.lstrip())
         sign = Span(between.source, start, start + len(between.text.strip()))
+        written = sign.text == op  # not so in a Python function, whose symbols know only whole comparisons
         if op == "!=":
-            yield diagnostic("D106", sign)
+            yield diagnostic("D106", sign if written else relation.span)
         else:
-            yield diagnostic("D108", sign, fix=Fix(sign, op + "="), sign=op)
+            fix = Fix(sign, op + "=") if written else None
+            yield diagnostic("D108", sign if written else relation.span, fix=fix, sign=op)
 
 
 def check_problem(problem: tree.Problem) -> Iterator[Diagnostic]:

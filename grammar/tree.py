@@ -5,6 +5,7 @@ Every node carries its span; names are still strings, nothing is resolved or typ
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -367,3 +368,12 @@ class Import(Node):
 @dataclass(frozen=True)
 class File(Node):
     items: tuple[Problem | Def | ExternDef | Import, ...]
+
+
+def children(node: Node) -> Iterator[Node]:
+    """The nodes that stand directly in a node, in order."""
+    for value in vars(node).values():
+        if isinstance(value, Node):
+            yield value
+        elif isinstance(value, tuple):
+            yield from (item for item in value if isinstance(item, Node))
