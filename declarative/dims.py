@@ -195,25 +195,26 @@ def _divide(dim: Dim, number: int) -> Dim | None:
 
 def _eliminate(system: Sequence[tuple[Mapping[str | None, Dim], Dim]]) -> dict[str, Dim]:
     """The names that a linear system with whole coefficients determines."""
-    rows = [
-        ({name: dim.constant for name, dim in row.items() if name is not None}, right)
-        for row, right in system
-        if all(dim.constant is not None for dim in row.values())
-    ]
+    rows: list[tuple[dict[str, int], Dim]] = []
+    for row, right in system:
+        whole = {name: dim.constant for name, dim in row.items() if name is not None}
+        factors = {name: factor for name, factor in whole.items() if factor is not None}
+        if len(factors) == len(row):
+            rows.append((factors, right))
     pivots: list[tuple[str, dict[str, int], Dim]] = []
-    for row, right in rows:
-        line = {name: factor for name, factor in row.items() if factor}
-        for name, pivot, value in pivots:
-            line, right = _cancel(line, right, name, pivot, value)
+    for factors, value in rows:
+        line, right = {name: factor for name, factor in factors.items() if factor}, value
+        for name, pivot, known in pivots:
+            line, right = _cancel(line, right, name, pivot, known)
         if not line:
             continue
         lead = next(iter(line))
-        pivots = [(name, *_cancel(pivot, value, lead, line, right)) for name, pivot, value in pivots]
+        pivots = [(name, *_cancel(pivot, known, lead, line, right)) for name, pivot, known in pivots]
         pivots.append((lead, line, right))
     found: dict[str, Dim] = {}
     for name, line, right in pivots:
-        if set(line) == {name} and (value := _divide(right, line[name])) is not None:
-            found[name] = value
+        if set(line) == {name} and (solved := _divide(right, line[name])) is not None:
+            found[name] = solved
     return found
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, replace
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from declarative import ir
 from declarative.dims import Dim
@@ -17,7 +17,7 @@ N = TypeVar("N", bound=ir.Node)
 
 
 @cache
-def _parts(kind: type[ir.Node]) -> tuple[str, ...]:
+def _parts(kind: Any) -> tuple[str, ...]:
     """The fields that may hold nodes."""
     plain = {"span", "type", "name", "doc", "problem"}
     return tuple(field.name for field in fields(kind) if field.name not in plain)
@@ -135,11 +135,9 @@ def constant(expr: ir.Expr) -> float | None:
         return None if isinstance(expr.value, bool) else float(expr.value)
     if not isinstance(expr, ir.Apply) or expr.atom not in ("neg", "add", "sub", "mul", "div", "pow"):
         return None
-    values = [constant(argument) for argument in expr.args]
-    if None in values:
+    a, b = constant(expr.args[0]), constant(expr.args[-1])
+    if a is None or b is None:
         return None
-    a, b = (values[0], values[-1])
-    assert a is not None and b is not None
     try:
         match expr.atom:
             case "neg":

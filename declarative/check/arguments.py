@@ -28,7 +28,7 @@ def matched(
     """Parameter names -> argument expressions, None where the default holds."""
     names = [parameter.name.name for parameter in parameters]
     required = sum(parameter.default is None for parameter in parameters)
-    given: dict[str, tree.Expr | None] = dict(zip(names, node.args))
+    given: dict[str, tree.Expr | None] = dict(zip(names, node.args, strict=False))
     good = len(node.args) <= len(names)
     for keyword in node.keywords:
         if keyword.name not in names or keyword.name in given:
@@ -43,7 +43,7 @@ def matched(
             good = good and parameter.default is not None
             given[parameter.name.name] = None
     if not good:
-        wants = _arity_text(required, len(names))
+        wants = arity_text(required, len(names))
         got = len(node.args) + len(node.keywords)
         check.reports.add("D215", node.span, name=node.function.name, wants=wants, got=got)
         return None

@@ -96,10 +96,9 @@ def _relation(
     good = True
     for i, op in enumerate(node.ops):
         left, right = operands[i], operands[i + 1]
+        sign = STRICT.get(op, op) if strict else op
         span = node.operands[i].span.to(node.operands[i + 1].span) if len(node.ops) > 1 else node.span
-        if op in STRICT and strict:
-            op = STRICT[op]
-        if op in STRICT:
+        if sign in STRICT:
             fix = _loosened(node.operands[i].span, node.operands[i + 1].span, op)
             check.reports.add("D251", span, fix=fix, op=op, loose=STRICT[op])
             good = False
@@ -108,7 +107,7 @@ def _relation(
             check.reports.add("D270", span)
             good = False
             continue
-        part = None if left is None or right is None else _pair(check, left, op, right, span)
+        part = None if left is None or right is None else _pair(check, left, sign, right, span)
         good = good and part is not None
         if part is not None:
             found.append(part)

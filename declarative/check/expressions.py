@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from declarative import ir
 from declarative.atoms import ATOMS, ShapeError
@@ -166,10 +167,9 @@ class Lowering:
         if node.op == "*" and {len(left.type.shape), len(right.type.shape)} == {1, 2}:
             self._suggest_product(node, left, right)
             return None
-        if node.op == "^":
-            if isinstance(left, ir.Apply) and left.atom == "norm2" and _is_two(right):
-                # The square of a norm is smooth where the norm is not.
-                return self.apply("sum_squares", left.args, node.span)
+        if node.op == "^" and isinstance(left, ir.Apply) and left.atom == "norm2" and _is_two(right):
+            # The square of a norm is smooth where the norm is not.
+            return self.apply("sum_squares", left.args, node.span)
         return self.apply(ARITHMETIC[node.op], (left, right), node.span)
 
     def _suggest_product(self, node: tree.Binary, left: ir.Expr, right: ir.Expr) -> None:
@@ -184,7 +184,7 @@ class Lowering:
         if parts is None:
             return None
         result: Maybe = None
-        for left, op, right in zip(parts, node.ops, parts[1:]):
+        for left, op, right in zip(parts, node.ops, parts[1:], strict=False):
             if op in ("succeeds", "precedes"):
                 self.reports.add("D245", node.span)
                 return None
@@ -322,9 +322,9 @@ class Lowering:
         return ir.Apply(atom, args, ir.Type(base, shape), tuple(settings.items()), span=span)
 
     def shape_error(self, error: ShapeError, args: tuple[ir.Expr, ...], span: Span) -> None:
-        fields = dict(error.fields)
+        fields: dict[str, Any] = dict(error.fields)
         labels: list[Label] = []
-        for side, (position, axis) in zip(("left", "right"), error.places):
+        for side, (position, axis) in zip(("left", "right"), error.places, strict=False):
             argument = args[position]
             if axis is not None:
                 fields[side] = self.origins.axis(argument, axis)

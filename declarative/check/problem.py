@@ -108,12 +108,9 @@ class _Checker:
                         yield name, declaration, kind
 
     def _of_kind(self, kind: str) -> list[Declared]:
-        seen: set[str] = set()
-        return [
-            item
-            for item in self.declared
-            if item[2] == kind and not (item[0].name in seen or seen.add(item[0].name))
-        ]
+        """The first declaration of each name."""
+        first = {name.name: (name, declaration, kind) for name, declaration, kind in reversed(self.declared)}
+        return [item for item in self.declared if item[2] == kind and item[0] is first[item[0].name][0]]
 
     def _solved(self) -> Solved | None:
         found: list[Solved] = [s for s in self.node.statements if isinstance(s, SOLVED)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
+from typing import Any
 
 from declarative.errors import CATALOGUE, Diagnostic, Fix, Label, Span, diagnostic
 
@@ -15,9 +16,7 @@ class Reports:
         self._seen: set[tuple[str, str, int, int]] = set()
         self._calls: list[Span] = []
 
-    def add(
-        self, code: str, span: Span, *more: Label | Span, fix: Fix | None = None, **fields: object
-    ) -> None:
+    def add(self, code: str, span: Span, *more: Label | Span, fix: Fix | None = None, **fields: Any) -> None:
         """Notes a finding; a bare span in `more` gets the words of the catalogue's `also`."""
         key = (code, span.source.name, span.start, span.end)
         if key in self._seen:

@@ -116,7 +116,7 @@ def _root(check: Lowering, node: tree.Root, unknowns: Unknowns) -> ir.Statement 
     count = Dim.of(0)
     for equation in node.equations:
         sides = check.all((equation.left, equation.right))
-        if sides is None or not all([check.number(side) for side in sides]):
+        if sides is None or not all(check.number(side) for side in sides):
             continue
         left, right = sides
         try:
