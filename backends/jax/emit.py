@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from declarative import ir
 from declarative.backends.jax.functions import FORMS, rows_shape
 from declarative.backends.jax.printer import reads_data, tidy
@@ -39,6 +41,8 @@ def head(choice: Choice, body: str) -> list[str]:
         lines.append("import jax.numpy as jnp")
     if "jsp." in body:
         lines.append("import jax.scipy.special as jsp")
+    if re.search(r"\bnp\.", body):
+        lines.append("import numpy as np")
     lines.append("")
     if "rt." in body:
         lines.append("from declarative.backends.jax import runtime as rt")
@@ -144,14 +148,14 @@ def _slice(
         piece = f"point.{side}[{function.dim(start)} : {function.dim(stop)}]"
         return tidy(f"{piece}.reshape({function.shape(shape)})"), stop
     # A filter on the indices leaves some rows out: they are counted when the function is traced.
-    ends = [f"({function.dim(b.first)}, {function.dim(b.last)}), " for b in constraint.binders]
-    where = function.printer.function([constraint.where], constraint.binders, function.block)
-    picked, rows = function.printer.fresh("picked"), function.printer.fresh("rows")
-    inner = count(shape[len(constraint.binders) :])
+    printer, binders = function.printer, constraint.binders
+    picked, rows = printer.fresh("picked"), printer.fresh("rows")
+    inner = function.dim(count(shape[len(binders) :]))
     function.block.lines += [
-        f"{picked} = rt.pick({where}, {''.join(ends)})",
-        f"{rows} = {picked}[0].shape[0] * ({function.dim(inner)})",
+        f"{picked} = {tidy(printer.picked(constraint.where, binders, function.block))}",
+        f"{rows} = {tidy(f'{picked}[0].shape[0] * ({inner})')}",
     ]
     stop = start + Dim.of(rows)
     piece = f"point.{side}[{function.dim(start)} : {function.dim(stop)}]"
-    return f"rt.spread({piece}, {picked}, {''.join(ends)}shape={function.shape(shape)})", stop
+    ends = ", ".join(f"({function.dim(b.first)}, {function.dim(b.last)})" for b in binders)
+    return tidy(f"rt.spread({piece}, {picked}, {ends}, shape={function.shape(shape)})"), stop

@@ -147,13 +147,17 @@ class Printer:
         ends = [f"{self.dim(b.first)}, {self.dim(b.last)}" for b in binders]
         traced = where is not None and reads_data(where)
         if where is not None and not traced:
-            ranges = "".join(f"({end}), " for end in ends)
-            return f"*rt.pick({self.function([where], binders, block)}, {ranges})", None
+            return tidy(f"f(*{self.picked(where, binders, block)})")[2:-1], None
         mask = self.function([where], binders, block) if where is not None else None
         if len(binders) == 1:
             first, last = self.dim(binders[0].first), self.dim(binders[0].last)
             return f"jnp.arange({last})" if first == "0" else f"jnp.arange({first}, {last})", mask
         return f"*rt.grid({''.join(f'({end}), ' for end in ends)})", mask
+
+    def picked(self, where: ir.Expr, binders: tuple[ir.Binder, ...], block: Block) -> str:
+        """The index vectors for which a filter on indices and sizes holds: known before any argument, so NumPy."""
+        ends = ", ".join(f"({self.dim(b.first)}, {self.dim(b.last)})" for b in binders)
+        return f"rt.pick({self.function([where], binders, block).replace('jnp.', 'np.')}, {ends})"
 
     def function(
         self,

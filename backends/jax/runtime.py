@@ -66,15 +66,14 @@ def grid(*ranges: Range) -> list[Array]:
     return [jnp.asarray(axis.ravel()) for axis in axes]
 
 
-def pick(where: Callable[..., Array], *ranges: Range) -> list[Array]:
-    """The index tuples of `grid` for which `where` holds; it reads indices and sizes only."""
-    with jax.ensure_compile_time_eval():
-        axes = grid(*ranges)
-        kept = np.asarray(jax.vmap(where)(*axes)) if axes[0].size else np.zeros(0, bool)
-        return [jnp.asarray(np.asarray(axis)[kept]) for axis in axes]
+def pick(where: Callable[..., Any], *ranges: Range) -> list[np.ndarray[Any, Any]]:
+    """The index tuples of `grid` for which `where` holds; it is written in NumPy, of indices and sizes only."""
+    axes = [axis.ravel() for axis in np.meshgrid(*(np.arange(*ends) for ends in ranges), indexing="ij")]
+    kept = np.broadcast_to(where(*axes), axes[0].shape)
+    return [axis[kept] for axis in axes]
 
 
-def spread(values: Array, kept: list[Array], *ranges: Range, shape: tuple[int, ...]) -> Array:
+def spread(values: Array, kept: list[np.ndarray[Any, Any]], *ranges: Range, shape: tuple[int, ...]) -> Array:
     """Rows given for the picked index tuples only -> an array over all of them, zero elsewhere."""
     rows = values.reshape(kept[0].shape[0], -1)
     offsets = tuple(index - first for index, (first, _) in zip(kept, ranges, strict=True))
