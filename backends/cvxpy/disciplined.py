@@ -48,7 +48,7 @@ def _alone(node: ir.Expr, curvatures: Curvatures) -> str | None:
             if where is not None and op != "sum" and _reads_params(where):
                 return f"the filter of a `{op}` reads the data"
         case ir.Index(items=items):
-            late = [i for i, item in enumerate(items) if isinstance(item, ir.Node) and _reads_params(item)]
+            late = [i for i, item in enumerate(items) if _reads_params(item)]
             if late not in ([], [0]):
                 return "only a first axis can be indexed by the data"
         case ir.Extern(name=name):

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from declarative import ir
 from declarative.analyse.curvature import squared
 from declarative.analyse.scope import Scope as Declarations
-from declarative.analyse.scope import constants, number
+from declarative.analyse.scope import constants
 from declarative.analyse.signs import Signs, as_quadratic
 from declarative.atoms import ATOMS, Curvature, Sign
 from declarative.backends.jax.printer import Block, Printer, tidy
@@ -21,6 +21,7 @@ from declarative.walk import children
 
 ARITHMETIC = frozenset({"add", "sub", "neg", "mul", "div", "pow"})
 PRODUCTS = frozenset({"mul", "matmul", "dot", "outer", "kron", "where"})
+SPECIAL = frozenset({"div", "quad_over_lin", "solve", "huber"})
 
 
 class ConvexPrinter(Printer):
@@ -48,9 +49,13 @@ class ConvexPrinter(Printer):
             return self.text(node, block)
         if self.curvature(node) in (Curvature.AFFINE, Curvature.CONSTANT):
             return f"model.define({tidy(self.text(node, block))})"
+        if isinstance(node, ir.Apply) and node.atom not in PRODUCTS | SPECIAL and as_quadratic(node) is None:
+            return self._fill(node.atom, [self.free(arg, block) for arg in node.args], node.attrs, block)
         return f"model.above({tidy(self.text(node, block))})"
 
-    def holds_data(self, node: ir.Expr) -> bool:
+    def holds_data(self, node: ir.Expr | ir.Slice) -> bool:
+        if isinstance(node, ir.Slice):
+            return False
         if self.constant(node):
             return not plain(node)
         return any(map(self.holds_data, children(node)))
@@ -84,8 +89,6 @@ class ConvexPrinter(Printer):
             case ir.Apply(atom="solve", args=(matrix, right)):
                 inverse = ir.Apply("inv", (matrix,), matrix.type)
                 return f"{self.text(inverse, block)} @ {self.free(right, block)}"
-            case ir.Apply(atom="pow", args=(base, exponent)):
-                return f"cp.power({self.text(base, block)}, {number(exponent)!r})"
             case ir.Apply(atom="huber", args=(left, delta)) if self.holds_data(delta):
                 return f"ct.huber({self.free(left, block)}, {self.text(delta, block)})"
             case ir.Apply(atom=atom, args=args, attrs=attrs) if atom in PRODUCTS:
@@ -94,9 +97,7 @@ class ConvexPrinter(Printer):
                 return self._fill(atom, operands, attrs, block)
             case ir.Apply(atom=atom, args=args, attrs=attrs):
                 return self._fill(atom, [self.text(arg, block) for arg in args], attrs, block)
-            case ir.Index(array=array, items=items) if any(
-                isinstance(item, ir.Node) and self.holds_data(item) for item in items
-            ):
+            case ir.Index(array=array, items=items) if any(map(self.holds_data, items)):
                 return self._gathered(array, items, block)
         return super()._compound(node, block)
 
@@ -148,7 +149,8 @@ class ConvexPrinter(Printer):
         rows = self.dim(array.type.shape[0])
         pick = f"given(jax.nn.one_hot({tidy(self.host.text(index, block))}, {rows}, dtype=dtype))"
         picked = f"({pick} @ {self.free(array, block)})"
-        rest = "".join(f", {self._item(item, block)}" for item in items[1:])
+        axes = zip(items[1:], array.type.shape[1:], strict=False)
+        rest = "".join(f", {self._item(item, block, length)}" for item, length in axes)
         lead = ":" if index.type.shape else ""
         inner = f"{lead}{rest}" if lead else rest[2:]
         return f"{picked}[{inner}]" if rest else picked
