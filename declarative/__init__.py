@@ -54,7 +54,17 @@ _HOMES = {
     "SolveError": ("declarative.errors", "SolveError"),
     "Diagnostic": ("declarative.errors", "Diagnostic"),
 }
-_SYMBOLS: tuple[str, ...] = ()  # of the decorator's body form, from declarative.grammar.python
+# The words of the decorator's body form, from declarative.grammar.python; a test holds the two lists together.
+_SYMBOLS: tuple[str, ...] = tuple(
+    "SE SO abs any assume ball birkhoff bool box concat cos cumsum det diag diagonal diff dot dual "
+    "each eig_max eig_min entropy exp exp_cone expm1 eye find fixed_point grad hinge huber inf int "
+    "integral interpolate inv inv_pos kl kron laplacian let log log1p log_det log_sum_exp max "
+    "maximize maximum mean member min minimize minimum monotone negative nonneg nonpos norm "
+    "objective ones options outer pd pi positive pow power_cone prod psd quad_form quad_over_lin "
+    "real rel_entropy relu reshape root saddle sigmoid sign simplex sin skew soc softmax softplus "
+    "solve sphere sqrt square stack static stiefel stop_gradient subject_to sum sum_largest "
+    "sum_squares symmetric tan tanh trace unit_interval vec where zeros".split()
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, TypeVar, cast
 
 from lark import Token
@@ -127,7 +128,7 @@ class Build(Transformer_NonRecursive[Token, Any]):
         return tree.TypeExpr(tuple(properties), base, axes, span=self.span(everything))
 
     def shape(self, children: list[Child]) -> _Shape:
-        return _Shape(_all(children, tree.Node), span=self.span(children))
+        return _Shape(_nodes(children), span=self.span(children))
 
     def within(self, children: list[Child]) -> tree.SetExpr:
         return cast(tree.SetExpr, children[1])
@@ -167,9 +168,7 @@ class Build(Transformer_NonRecursive[Token, Any]):
         return tree.Root(_flat(children), span=self.span(children))
 
     def ode(self, children: list[Child]) -> tree.Ode:
-        return tree.Ode(
-            self._name(children[1]), children[3], _flat(children[4:]), span=self.span(children)
-        )
+        return tree.Ode(self._name(children[1]), children[3], _flat(children[4:]), span=self.span(children))
 
     def equation_line(self, children: list[Child]) -> tuple[tree.Equation, ...]:
         return _all(children, tree.Equation)
@@ -182,7 +181,9 @@ class Build(Transformer_NonRecursive[Token, Any]):
 
     def player(self, children: list[Child]) -> tree.Player:
         names, sense, value = children[:3]
-        constraints = children[4] if isinstance(children[3], Token) and children[3].type == "SUBJECT_TO" else ()
+        constraints = (
+            children[4] if isinstance(children[3], Token) and children[3].type == "SUBJECT_TO" else ()
+        )
         return tree.Player(names, str(sense), value, constraints, span=self.span(children))  # type: ignore[arg-type]
 
     def subject_to(self, children: list[Child]) -> tree.SubjectTo:
@@ -198,7 +199,11 @@ class Build(Transformer_NonRecursive[Token, Any]):
         where = children[-1].value if isinstance(children[-1], _Where) else None
         relation = next(child for child in children if isinstance(child, tree.Compare | tree.Membership))
         return tree.Constraint(
-            relation, _one(children, tree.Name, None), _all(children, tree.Binder), where, span=self.span(children)
+            relation,
+            _one(children, tree.Name, None),
+            _all(children, tree.Binder),
+            where,
+            span=self.span(children),
         )
 
     def label(self, children: list[Child]) -> tree.Name:
@@ -280,7 +285,7 @@ class Build(Transformer_NonRecursive[Token, Any]):
         return tree.Binary("^", base, exponent, span=self.span(children))
 
     def index(self, children: list[Child]) -> tree.Index:
-        return tree.Index(children[0], _all(children[1:], tree.Node), span=self.span(children))
+        return tree.Index(children[0], _nodes(children[1:]), span=self.span(children))
 
     def slice(self, children: list[Child]) -> tree.Slice:
         colon = next(i for i, child in enumerate(children) if isinstance(child, Token))
@@ -317,7 +322,7 @@ class Build(Transformer_NonRecursive[Token, Any]):
         arguments: tuple[tree.Node, ...] = _one(children, tuple, ())
         positional = tuple(child for child in arguments if not isinstance(child, tree.Keyword))
         keywords = tuple(child for child in arguments if isinstance(child, tree.Keyword))
-        late = next((a for k, a in zip(arguments, arguments[1:], strict=False) if _is_late(k, a)), None)
+        late = next((a for k, a in pairwise(arguments) if _is_late(k, a)), None)
         if late is not None:
             self.found.append(diagnostic("D139", late.span))
         return tree.Call(self._name(children[0]), positional, keywords, span=self.span(children))  # type: ignore[arg-type]
@@ -326,7 +331,7 @@ class Build(Transformer_NonRecursive[Token, Any]):
         return _all(children, tree.Node)
 
     def keyword(self, children: list[Child]) -> tree.Keyword:
-        return tree.Keyword(self._name(children[0]), children[2], span=self.span(children))
+        return tree.Keyword(words.ascii_name(children[0]), children[2], span=self.span(children))
 
     def comprehension(self, children: list[Child]) -> tree.Comprehension:
         where = next((child.value for child in children if isinstance(child, _Where)), None)
@@ -388,6 +393,10 @@ _COMPARISONS = {
 
 def _all(children: Sequence[Child], kind: type[N]) -> tuple[N, ...]:
     return tuple(child for child in children if isinstance(child, kind))
+
+
+def _nodes(children: Sequence[Child]) -> tuple[Any, ...]:
+    return tuple(child for child in children if isinstance(child, tree.Node))
 
 
 def _one(children: Sequence[Child], kind: type, otherwise: Child) -> Child:

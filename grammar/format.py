@@ -50,8 +50,13 @@ def _padded(chunks: Sequence[Chunk]) -> list[bool]:
     """For each statement, whether its problem has a `given` on one line, to which short keywords are aligned."""
     result: list[bool] = []
     start = 0
-    for end in [*(i for i, chunk in enumerate(chunks) if i and chunk.head and chunk.head.type in _TOP), len(chunks)]:
-        inline = any(chunk.head and chunk.head.type == "GIVEN" and _is_inline(chunk) for chunk in chunks[start:end])
+    for end in [
+        *(i for i, chunk in enumerate(chunks) if i and chunk.head and chunk.head.type in _TOP),
+        len(chunks),
+    ]:
+        inline = any(
+            chunk.head and chunk.head.type == "GIVEN" and _is_inline(chunk) for chunk in chunks[start:end]
+        )
         result += [inline] * (end - start)
         start = end
     return result

@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from lark import Token
 
-from declarative.errors import Diagnostic, Fix, Label, Source, Span, diagnostic
-from declarative.grammar.tokens import LISTS, OPERANDS, STATEMENTS, Chunk, span
+from declarative.errors import Diagnostic, Fix, Source, Span, diagnostic
+from declarative.grammar.tokens import LISTS, OPERANDS, Chunk, span
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,9 @@ class Stuck:
             return Span(self.source, self.token.start_pos, self.token.start_pos + 1)
         return span(self.source, self.token)
 
-    def say(self, code: str, *labels: Label, at: Span | None = None, fix: str | None = None, **fields: object) -> Diagnostic:
+    def say(self, code: str, at: Span | None = None, fix: str | None = None, **fields: Any) -> Diagnostic:
         place = self.at if at is None else at
-        return diagnostic(code, place, *labels, fix=None if fix is None else Fix(place, fix), **fields)
+        return diagnostic(code, place, fix=None if fix is None else Fix(place, fix), **fields)
 
 
 def explain(stuck: Stuck) -> tuple[Diagnostic, int, bool]:
@@ -180,7 +181,17 @@ def _attribute(stuck: Stuck) -> Diagnostic:
     place = stuck.at if member is None else Span(stuck.source, stuck.token.start_pos, member.end_pos)
     if member is not None and member == "T":
         return stuck.say("D117", at=place, fix="'", member=".T", instead=f"{owner}'")
-    called = member is not None and owner in ("np", "jnp", "numpy", "jax", "torch", "cp", "dc", "math", "scipy")
+    called = member is not None and owner in (
+        "np",
+        "jnp",
+        "numpy",
+        "jax",
+        "torch",
+        "cp",
+        "dc",
+        "math",
+        "scipy",
+    )
     instead = str(member) if called else f"f({owner})"
     return stuck.say("D117", at=place, member=place.text, instead=instead)
 
@@ -230,7 +241,8 @@ def _other_language(stuck: Stuck) -> Diagnostic | None:
         return stuck.say("D116", at=span(stuck.source, stuck.before[-1]))
     if stuck.token.type in ("AND", "OR") and stuck.head in ("SUBJECT_TO", "ASSUME", "EQUILIBRIUM"):
         return stuck.say("D132", fix=",", word=str(stuck.token))
-    if stuck.token.type == "COLON" and any(token.type == "LSQB" for token in stuck.before) and stuck.accepts >= {"RSQB"}:
+    in_index = any(token.type == "LSQB" for token in stuck.before) and "RSQB" in stuck.accepts
+    if stuck.token.type == "COLON" and in_index:
         return stuck.say("D133")
     if stuck.token.type == "COLON" and stuck.line_number == 0 and stuck.previous is stuck.chunk.head:
         return stuck.say("D118", fix="", keyword=str(stuck.chunk.head))
@@ -254,7 +266,11 @@ def _signed_line(stuck: Stuck) -> Diagnostic | None:
     if stuck.line_number == 0 or stuck.head not in LISTS or not stuck.line:
         return None
     first = stuck.line[0]
-    if first.type in ("PLUS", "MINUS") and stuck.token.type in ("NEWLINE", "COMMA") and stuck.head != "RETURN":
+    if (
+        first.type in ("PLUS", "MINUS")
+        and stuck.token.type in ("NEWLINE", "COMMA")
+        and stuck.head != "RETURN"
+    ):
         return stuck.say("D122", at=span(stuck.source, first), sign=str(first))
     if first.type in ("PLUS", "MINUS") and stuck.token is first:
         return stuck.say("D122", at=span(stuck.source, first), sign=str(first))
@@ -302,7 +318,9 @@ _CALLED = {
     "OVER": "`over`", "THEN": "`then`", "ELSE": "`else`", "ARROW": "`->`", "SUBJECT_TO": "`subject to`",
     "IMPORT": "`import`", "MINIMIZES": "`minimizes`", "MAXIMIZES": "`maximizes`", "RANGE": "`..`",
 }  # fmt: skip
-_SIGNS = frozenset("PLUS MINUS TIMES SLASH AT POWER PRIME SUPERSCRIPT NE LE GE LT GT SUCCEEDS PRECEDES AND OR".split())
+_SIGNS = frozenset(
+    "PLUS MINUS TIMES SLASH AT POWER PRIME SUPERSCRIPT NE LE GE LT GT SUCCEEDS PRECEDES AND OR".split()
+)
 
 
 def _expected(stuck: Stuck) -> Diagnostic:
@@ -338,5 +356,3 @@ _HINTS: tuple[Callable[[Stuck], Diagnostic | None], ...] = (
     _unfinished,
     _no_comparison,
 )
-
-assert STATEMENTS

@@ -15,7 +15,18 @@ from declarative.grammar.symbols import ATOMS, SETS, Symbol, call, lift, refuse
 from declarative.grammar.trace import current
 
 _BASES = ("real", "int", "bool", "any")
-_PROPERTIES = ("nonneg", "positive", "nonpos", "negative", "symmetric", "psd", "pd", "skew", "diagonal", "static")
+_PROPERTIES = (
+    "nonneg",
+    "positive",
+    "nonpos",
+    "negative",
+    "symmetric",
+    "psd",
+    "pd",
+    "skew",
+    "diagonal",
+    "static",
+)
 
 
 @dataclass(frozen=True)
@@ -54,14 +65,13 @@ def declaration(name: str, text: str, at: Span) -> tree.Declaration:
 # ---- statements ------------------------------------------------------------------------------------
 
 
-def find(*axes: object, type: object = "real", within: object = None, name: str | None = None) -> Symbol:  # noqa: A002
+def find(*axes: object, type: object = "real", within: object = None, name: str | None = None) -> Symbol:
     """An unknown of the shape `axes`; it bears the name of the variable that it is assigned to."""
     trace = current()
     file, place = trace.files.here()
-    if len(axes) == 1 and isinstance(axes[0], Type):
-        axes, type = (), axes[0]  # noqa: A001
-    text = str(type)
-    if axes:
+    alone = axes[0] if len(axes) == 1 and isinstance(axes[0], Type) else None
+    text = str(alone or type)
+    if axes and alone is None:
         text += f"[{', '.join(map(str, axes))}]"
     wanted = words.ascii_name(name or (_assigned_name(file, place) or "x").lstrip("_"))
     own = trace.fresh(wanted if is_name(wanted) else "x")

@@ -66,7 +66,11 @@ def is_name(text: str) -> bool:
 
 def _with(problem: tree.Problem, statement: tree.Node) -> tree.Problem:
     """A problem one statement longer."""
-    span = statement.span if problem.span.source is not statement.span.source else problem.span.to(statement.span)
+    span = (
+        statement.span
+        if problem.span.source is not statement.span.source
+        else problem.span.to(statement.span)
+    )
     return replace(problem, statements=(*problem.statements, statement), span=span)  # type: ignore[arg-type]
 
 
@@ -111,7 +115,9 @@ def _units(source: Source, text: str | None = None) -> tuple[list[Unit], list[Di
     return units, found
 
 
-def _unit(source: Source, chunk: tokens.Chunk, docs: dict[int, str]) -> tuple[tree.Node | None, list[Diagnostic]]:
+def _unit(
+    source: Source, chunk: tokens.Chunk, docs: dict[int, str]
+) -> tuple[tree.Node | None, list[Diagnostic]]:
     """The node of a statement; lines that do not parse are reported and left out."""
     found: list[Diagnostic] = []
     while len(found) < MOST_ERRORS:
@@ -137,7 +143,9 @@ def _stand_in(source: Source, chunk: tokens.Chunk) -> tree.Node | None:
     return Head(tree.Name("_", span=at), span=at)
 
 
-def _built(source: Source, parser: InteractiveParser, docs: dict[int, str]) -> tuple[tree.Node, list[Diagnostic]]:
+def _built(
+    source: Source, parser: InteractiveParser, docs: dict[int, str]
+) -> tuple[tree.Node, list[Diagnostic]]:
     build = Build(source, docs)
     node = build.transform(parser.feed_eof())
     depth, last = deepest(node)

@@ -44,7 +44,9 @@ class PythonFile:
         return Span(self.source, self.offset(line, column), self.offset(end_line, end_column))
 
     def span_of(self, node: ast.expr | ast.stmt | ast.arg) -> Span:
-        return self.span(node.lineno, node.col_offset, node.end_lineno or node.lineno, node.end_col_offset or 0)
+        return self.span(
+            node.lineno, node.col_offset, node.end_lineno or node.lineno, node.end_col_offset or 0
+        )
 
     def line_span(self, line: int) -> Span:
         if not 1 <= line <= len(self.source.line_starts):
@@ -99,7 +101,9 @@ class Files:
 
     def called(self, file: PythonFile, at: Span) -> str | None:
         """The name of the function whose call stands at a place, as it is written."""
-        calls = [node for node in file.enclosing(at) if isinstance(node, ast.Call) and file.span_of(node) == at]
+        calls = [
+            node for node in file.enclosing(at) if isinstance(node, ast.Call) and file.span_of(node) == at
+        ]
         return file.span_of(calls[-1].func).text if calls else None
 
     def _at(self, frame: FrameType, instruction: int, number: int) -> tuple[PythonFile, Span]:

@@ -35,8 +35,13 @@ def __getattr__(name: str) -> Any:
 def trace_function(function: Callable[..., Any]) -> Traced:
     """The source, the tree and the diagnostics of a decorated function. Errors of its own code pass through."""
     files = Files()
-    if not inspect.isfunction(function) or inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
-        return NOWHERE.source, None, [diagnostic("D516", None, name=getattr(function, "__name__", repr(function)))]
+    lasting = inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function)
+    if not inspect.isfunction(function) or lasting:
+        return (
+            NOWHERE.source,
+            None,
+            [diagnostic("D516", None, name=getattr(function, "__name__", repr(function)))],
+        )
     file = files(function.__code__.co_filename, function.__globals__)
     written = definition(file, function)
     try:
@@ -123,7 +128,9 @@ def _is_docstring_form(function: Callable[..., Any], written: ast.FunctionDef | 
     if not function.__doc__:
         return False
     if written is None:
-        return not function.__code__.co_names and function.__code__.co_argcount == function.__code__.co_nlocals
+        return (
+            not function.__code__.co_names and function.__code__.co_argcount == function.__code__.co_nlocals
+        )
     return all(isinstance(node, ast.Pass) or _is_constant(node) for node in written.body[1:])
 
 
@@ -173,7 +180,8 @@ def _compare_parameters(
     problem: tree.Problem, givens: list[tuple[tree.Name, tree.Declaration | None]], annotated: bool
 ) -> list[Diagnostic]:
     """Each parameter is declared once, in its annotation or in the text, in the function's order."""
-    stated = [name for s in problem.statements[annotated:] if isinstance(s, tree.Given) for d in s.declarations for name in d.names]
+    statements = [one for one in problem.statements[annotated:] if isinstance(one, tree.Given)]
+    stated = [name for one in statements for declared in one.declarations for name in declared.names]
     if annotated and stated:
         return [diagnostic("D507", stated[0].span, name=stated[0].name)]
     if annotated:
@@ -205,22 +213,27 @@ def _from_body(
     declared = [one for _, one in givens if one is not None]
     trace = Trace(files, names=_names_in(declared))
     arguments = [Symbol(one.names[0]) for one in declared]
-    kinds = [parameter.kind for parameter in inspect.signature(function).parameters.values()]
-    by_name = {one.names[0].name: s for one, s, k in zip(declared, arguments, kinds, strict=True) if k.name == "KEYWORD_ONLY"}
-    by_place = [s for s, k in zip(arguments, kinds, strict=True) if k.name != "KEYWORD_ONLY"]
+    parameters = inspect.signature(function).parameters
+    keys, kinds = list(parameters), [parameter.kind for parameter in parameters.values()]
+    last = [kind.name == "KEYWORD_ONLY" for kind in kinds]
+    by_name = {key: one for key, one, named in zip(keys, arguments, last, strict=True) if named}
+    by_place = [one for one, named in zip(arguments, last, strict=True) if not named]
     with trace.active_here():
         try:
             result = function(*by_place, **by_name)
         except (TypeError, ValueError) as error:
-            found = _foreign(error, files)
-            if found is None:
+            foreign = _foreign(error, files)
+            if foreign is None:
                 raise
-            raise found from error
+            raise foreign from error
         outputs = _outputs(result, file, written, name.span)
     doc = inspect.cleandoc(function.__doc__) if function.__doc__ else ""
     statements = name_shared(_statements(trace, declared, outputs, name.span), trace)
     problem = tree.Problem(name, statements, doc, span=name.span)
-    found = [*(one for statement in statements for one in check_constraints(statement)), *check_problem(problem)]
+    found = [
+        *(one for statement in statements for one in check_constraints(statement)),
+        *check_problem(problem),
+    ]
     return file.source, None if found else tree.File((problem,), span=name.span), found
 
 
@@ -256,7 +269,9 @@ def _statements(
         *trace.goals,
         tree.FixedPoint(tuple(fixed), span=fixed[0].span) if fixed else None,
         tree.Root(tuple(equations), span=equations[0].span) if equations else None,
-        tree.SubjectTo(tuple(trace.constraints), span=trace.constraints[0].span) if trace.constraints else None,
+        tree.SubjectTo(tuple(trace.constraints), span=trace.constraints[0].span)
+        if trace.constraints
+        else None,
         tree.Assume(tuple(trace.facts), span=trace.facts[0].span) if trace.facts else None,
         tree.Options(tuple(trace.settings), span=trace.settings[0].span) if trace.settings else None,
         tree.Return(outputs, span=at) if outputs else None,
@@ -277,7 +292,8 @@ def _outputs(
     several = result if isinstance(result, tuple | list) else (result,)
     names = _returned_names(written, len(several))
     return tuple(
-        _output(None if _is_name(value) else name, value, at) for name, value in zip(names, several, strict=True)
+        _output(None if _is_name(value) else name, value, at)
+        for name, value in zip(names, several, strict=True)
     )
 
 
@@ -296,7 +312,9 @@ def _output(name: str | None, value: Any, at: Span) -> tree.Binding:
 
 def _returned_names(written: ast.FunctionDef | None, count: int) -> list[str | None]:
     """The variables in the function's only `return`, where they are variables."""
-    returns = [node for node in ast.walk(written) if isinstance(node, ast.Return)] if written is not None else []
+    returns = (
+        [node for node in ast.walk(written) if isinstance(node, ast.Return)] if written is not None else []
+    )
     if len(returns) != 1 or returns[0].value is None:
         return [None] * count
     value = returns[0].value
@@ -304,5 +322,3 @@ def _returned_names(written: ast.FunctionDef | None, count: int) -> list[str | N
     if len(parts) != count:
         return [None] * count
     return [part.id if isinstance(part, ast.Name) else None for part in parts]
-
-

@@ -38,10 +38,10 @@ def name_shared(statements: tuple[tree.Statement, ...], trace: Trace) -> tuple[t
             bindings.append(tree.Binding(name, rebuilt, span=node.span))  # type: ignore[arg-type]
             rebuilt = name
         done[id(node)] = rebuilt
-    kept = [done[id(statement)] for statement in statements if not isinstance(statement, tree.Let)]
+    kept: list[Any] = [done[id(statement)] for statement in statements if not isinstance(statement, tree.Let)]
     after = sum(isinstance(statement, tree.Given | tree.Find) for statement in kept)
     let = tree.Let(tuple(bindings), span=bindings[0].span)
-    return (*kept[:after], let, *kept[after:])  # type: ignore[return-value]
+    return (*kept[:after], let, *kept[after:])
 
 
 def _postorder(statements: Iterable[tree.Node]) -> list[tree.Node]:
@@ -84,7 +84,10 @@ def _shared(order: list[tree.Node]) -> set[int]:
     return {
         id(node)
         for node in order
-        if parents[id(node)] > 1 and isinstance(node, _EXPRESSIONS) and not free[id(node)] and not _is_light(node)
+        if parents[id(node)] > 1
+        and isinstance(node, _EXPRESSIONS)
+        and not free[id(node)]
+        and not _is_light(node)
     }
 
 
@@ -92,7 +95,9 @@ def _is_light(node: tree.Node) -> bool:
     """Names, numbers, entries and signs of them: shorter than a name for them would be."""
     while isinstance(node, tree.Unary | tree.Index):
         node = node.operand if isinstance(node, tree.Unary) else node.array
-    return isinstance(node, tree.Name | tree.Number) or (isinstance(node, tree.Call) and node.function.name == "dual")
+    return isinstance(node, tree.Name | tree.Number) or (
+        isinstance(node, tree.Call) and node.function.name == "dual"
+    )
 
 
 def _with(node: tree.Node, done: dict[int, tree.Node]) -> tree.Node:

@@ -18,7 +18,11 @@ def to_ascii(line: list[Token]) -> list[Token]:
         behind = line[index + 1].type if index + 1 < len(line) else ""
         if token.type == "FRACTION":
             above, below = words.FRACTIONS[token]
-            parts = [_like(token, "NUMBER", str(above)), _like(token, "SLASH", "/"), _like(token, "NUMBER", str(below))]
+            parts = [
+                _like(token, "NUMBER", str(above)),
+                _like(token, "SLASH", "/"),
+                _like(token, "NUMBER", str(below)),
+            ]
             alone = not _sticks(result) and behind not in _BINDS_RIGHT
             result += parts if alone else [_like(token, "LPAR", "("), *parts, _like(token, "RPAR", ")")]
         elif token.type == "SUPERSCRIPT":
@@ -42,13 +46,19 @@ def to_unicode(line: list[Token], quantified: bool = False) -> list[Token]:
         token = line[index]
         depth += (token.type in CLOSERS.values()) - (token.type in CLOSERS)
         kinds = [later.type for later in line[index : index + 4]] + [""] * 4
-        if kinds[:3] == ["NUMBER", "SLASH", "NUMBER"] and kinds[3] not in _BINDS_RIGHT and not _sticks(result):
+        if (
+            kinds[:3] == ["NUMBER", "SLASH", "NUMBER"]
+            and kinds[3] not in _BINDS_RIGHT
+            and not _sticks(result)
+        ):
             pair = (_integer(token), _integer(line[index + 2]))
             if pair in words.TO_FRACTION:
                 result.append(_like(token, "FRACTION", words.TO_FRACTION[pair]))
                 index += 3
                 continue
-        length = 2 if kinds[:2] == ["POWER", "NUMBER"] else 3 if kinds[:3] == ["POWER", "MINUS", "NUMBER"] else 0
+        length = (
+            2 if kinds[:2] == ["POWER", "NUMBER"] else 3 if kinds[:3] == ["POWER", "MINUS", "NUMBER"] else 0
+        )
         if length and kinds[length] not in _BINDS_RIGHT and line[index + length - 1].isdecimal():
             sign = "-" if length == 3 else ""
             result.append(_like(token, "SUPERSCRIPT", words.superscript(sign + line[index + length - 1])))
@@ -94,7 +104,9 @@ def _operand_start(before: list[Token]) -> int:
                 if depth == 0:
                     break
                 index -= 1
-            called = before[index].type in ("LPAR", "LSQB") and index > 0 and before[index - 1].type in OPERANDS
+            called = (
+                before[index].type in ("LPAR", "LSQB") and index > 0 and before[index - 1].type in OPERANDS
+            )
             if not called:
                 return index
             index -= 1

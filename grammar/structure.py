@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from declarative.errors import Diagnostic, Fix, Label, Span, diagnostic
+from declarative.errors import Diagnostic, Fix, Span, also, diagnostic
 from declarative.grammar import tree
 
 Goal = tree.Objective | tree.FixedPoint | tree.Root | tree.Saddle | tree.Equilibrium | tree.Ode
@@ -48,7 +48,7 @@ def check_problem(problem: tree.Problem) -> Iterator[Diagnostic]:
 
 def _second(statements: Sequence[tree.Node], what: str) -> Iterator[Diagnostic]:
     for extra in statements[1:]:
-        first = Label(_first_line(statements[0].span), "the first one is here")
+        first = also("D111", _first_line(statements[0].span))
         yield diagnostic("D111", _first_line(extra.span), first, what=what)
 
 

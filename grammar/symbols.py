@@ -120,7 +120,7 @@ class Symbol:
         return call("abs", self)
 
     @property
-    def T(self) -> Symbol:  # noqa: N802
+    def T(self) -> Symbol:
         return _unary("'", self)
 
     def __getitem__(self, key: Any) -> Symbol:
@@ -180,15 +180,21 @@ class Symbol:
         refuse("D504", wanted="a loop", instead="index it by numbers, or use `dc.each` inside `dc.sum`")
 
     def __len__(self) -> int:
-        refuse("D504", wanted="its length", instead="take the length from a closure, or use a dimension's name")
+        refuse(
+            "D504", wanted="its length", instead="take the length from a closure, or use a dimension's name"
+        )
 
     def __float__(self) -> float:
-        refuse("D504", wanted="a number", instead="use the functions of `dc`, as `dc.exp(x)` for `math.exp(x)`")
+        refuse(
+            "D504", wanted="a number", instead="use the functions of `dc`, as `dc.exp(x)` for `math.exp(x)`"
+        )
 
-    __int__ = __complex__ = __float__  # type: ignore[assignment]
+    __int__ = __complex__ = __float__
 
     def __index__(self) -> int:
-        refuse("D504", wanted="an integer", instead="use `dc.each` inside `dc.sum`, or a number of the closure")
+        refuse(
+            "D504", wanted="an integer", instead="use `dc.each` inside `dc.sum`, or a number of the closure"
+        )
 
     def __contains__(self, item: Any) -> bool:
         refuse("D518", what="in", instead="dc.member(x, 'simplex')")
@@ -217,7 +223,11 @@ class Symbol:
         refuse("D505", member="()", instead="a function of `dc`")
 
     def __array__(self, *_: Any, **__: Any) -> NoReturn:
-        refuse("D503", function="an array constructor", instead="keep symbols apart; `dc.stack` makes an array of them")
+        refuse(
+            "D503",
+            function="an array constructor",
+            instead="keep symbols apart; `dc.stack` makes an array of them",
+        )
 
     @classmethod
     def __torch_function__(cls, function: Any, *_: Any, **__: Any) -> NoReturn:
@@ -231,7 +241,7 @@ class Symbol:
         name = ufunc.__name__
         if method == "__call__" and name in _UFUNCS and len(inputs) == 2:
             left, right = inputs
-            return _UFUNCS[name](lift(left), right)  # type: ignore[no-any-return]
+            return _UFUNCS[name](lift(left), right)
         _refuse_function(f"np.{name}")
 
 
@@ -326,21 +336,19 @@ def call(name: str, *args: Any, **keywords: Any) -> Symbol:
         args = (items,)
     if name in ("stack", "concat") and len(args) == 1 and isinstance(args[0], list | tuple):
         args = tuple(args[0])
-    named = tuple(
-        tree.Keyword(tree.Name(key, span=place), lift(value).node, span=place) for key, value in keywords.items()
-    )
+    named = tuple(tree.Keyword(key, lift(value).node, span=place) for key, value in keywords.items())
     return Symbol(tree.Call(function, tuple(lift(value).node for value in args), named, span=place))
 
 
 # ---- refusals --------------------------------------------------------------------------------------
 
 
-def _found(code: str, *, at: Span | None = None, **fields: object) -> Diagnostic:
+def _found(code: str, *, at: Span | None = None, **fields: Any) -> Diagnostic:
     trace = Trace.active()
     return diagnostic(code, at if at is not None or trace is None else trace.here(), **fields)
 
 
-def refuse(code: str, *, at: Span | None = None, **fields: object) -> NoReturn:
+def refuse(code: str, *, at: Span | None = None, **fields: Any) -> NoReturn:
     raise _NoMeaning([_found(code, at=at, **fields)])
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from lark import Lark, Token
 
-from declarative.errors import Diagnostic, Fix, Label, Source, Span, diagnostic
+from declarative.errors import Diagnostic, Fix, Source, Span, also, diagnostic
 
 STATEMENTS = frozenset(
     "PROBLEM DEF EXTERN_DEF IMPORT FROM GIVEN FIND LET MINIMIZE MAXIMIZE FIXED_POINT ROOT EQUILIBRIUM ODE "
@@ -56,7 +56,10 @@ class Chunk:
 
     @property
     def tokens(self) -> tuple[Token, ...]:
-        return (*(() if self.head is None else (self.head,)), *(token for line in self.lines for token in line))
+        return (
+            *(() if self.head is None else (self.head,)),
+            *(token for line in self.lines for token in line),
+        )
 
 
 # ---- lexing ------------------------------------------------------------------------------------
@@ -275,9 +278,11 @@ def _unclosed(source: Source, opener: Token) -> Diagnostic:
 def _unopened(source: Source, closer: Token, opener: Token | None) -> Diagnostic:
     at = span(source, closer)
     if opener is None:
-        return diagnostic("D105" if closer.type == "CLOSE_BARS" else "D104", at, sign=str(closer), closer="||")
+        return diagnostic(
+            "D105" if closer.type == "CLOSE_BARS" else "D104", at, sign=str(closer), closer="||"
+        )
     wanted = _CLOSING.get(opener.type, "||")
-    note = Label(span(source, opener), f"this one is open, and `{wanted}` closes it")
+    note = also("D104", span(source, opener), closer=wanted)
     return diagnostic("D104", at, note, sign=str(closer))
 
 

@@ -2,6 +2,7 @@
 
 from declarative.errors.catalogue import CATALOGUE as CATALOGUE
 from declarative.errors.catalogue import Entry as Entry
+from declarative.errors.catalogue import also as also
 from declarative.errors.catalogue import diagnostic as diagnostic
 from declarative.errors.diagnostic import ArgumentError as ArgumentError
 from declarative.errors.diagnostic import DeclError as DeclError

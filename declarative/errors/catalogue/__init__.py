@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from declarative.errors.catalogue import d1_syntax, d2_names, d2_shapes, d2_statements, d3_meaning, d4_plan, d5_python, d6_call
+from declarative.errors.catalogue import (
+    d1_syntax,
+    d2_names,
+    d2_shapes,
+    d2_statements,
+    d3_meaning,
+    d4_plan,
+    d5_python,
+    d6_call,
+)
 from declarative.errors.catalogue.entry import Entry as Entry
 from declarative.errors.diagnostic import Diagnostic, Fix, Label
 from declarative.errors.span import Span
@@ -12,6 +21,11 @@ CATALOGUE: dict[str, Entry] = {
     for table in (d1_syntax, d2_names, d2_shapes, d2_statements, d3_meaning, d4_plan, d5_python, d6_call)
     for entry in table.ENTRIES
 }
+
+
+def also(code: str, span: Span, **fields: object) -> Label:
+    """A further place of a diagnostic, with the catalogue's words for it."""
+    return Label(span, CATALOGUE[code].also.format(**fields))
 
 
 def diagnostic(

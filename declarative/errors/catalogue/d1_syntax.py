@@ -56,7 +56,8 @@ ENTRIES: tuple[Entry, ...] = (
         "`{sign}` closes nothing that is open",
         "nothing here waits for `{sign}`",
         "take it away, or open the bracket where it should begin",
-        _page(
+        also="this one is open, and `{closer}` closes it",
+        page=_page(
             "A closing bracket needs the opening bracket of its kind before it, and inner brackets close first.",
             "minimize sum(x[i)] for i in n)",
             "minimize sum(x[i] for i in n)",
@@ -145,7 +146,8 @@ ENTRIES: tuple[Entry, ...] = (
         "a second {what} in one problem",
         "a problem has one {what}",
         "join the two into one statement, or write two problems",
-        _page(
+        also="the first one is here",
+        page=_page(
             "A problem has one goal and at most one `return`. Two objectives need weights; outputs are separated by "
             "commas.",
             "minimize f\nminimize g",
@@ -258,7 +260,9 @@ ENTRIES: tuple[Entry, ...] = (
         "something is missing behind this",
         "a line that ends with an operator or a comma goes on in the next line, unless a new statement starts there",
         _page(
-            "Behind an operator an operand is needed.", "minimize x +\nsubject to x >= 0", "minimize x\nsubject to x >= 0"
+            "Behind an operator an operand is needed.",
+            "minimize x +\nsubject to x >= 0",
+            "minimize x\nsubject to x >= 0",
         ),
     ),
     Entry(
@@ -323,9 +327,7 @@ ENTRIES: tuple[Entry, ...] = (
         "`[` starts no value",
         "an array is not written in brackets",
         "write `stack(a, b)` for an array of scalars, `concat(x, y)` to join vectors; `[lo, hi]` is a set, behind `in`",
-        _page(
-            "Brackets index, give shapes and bound intervals.", "let c = [1, 2]", "let c = stack(1, 2)"
-        ),
+        _page("Brackets index, give shapes and bound intervals.", "let c = [1, 2]", "let c = stack(1, 2)"),
     ),
     Entry(
         "D128",
@@ -419,7 +421,9 @@ ENTRIES: tuple[Entry, ...] = (
         "`{sign}` starts no comment",
         "comments start with `#`",
         "write `#` for a comment, `##` for documentation of the declaration beside it",
-        _page("Comments go from `#` to the end of the line.", "find x: real  // slack", "find x: real  # slack"),
+        _page(
+            "Comments go from `#` to the end of the line.", "find x: real  // slack", "find x: real  # slack"
+        ),
     ),
     Entry(
         "D137",
@@ -435,7 +439,9 @@ ENTRIES: tuple[Entry, ...] = (
         "the problem has no name",
         "expected a name",
         "write `problem NAME`; programs and the command line call it by that name",
-        _page("A problem becomes a layer of this name.", "problem\n  find x: real", "problem p\n  find x: real"),
+        _page(
+            "A problem becomes a layer of this name.", "problem\n  find x: real", "problem p\n  find x: real"
+        ),
     ),
     Entry(
         "D139",

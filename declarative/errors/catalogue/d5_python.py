@@ -74,7 +74,9 @@ ENTRIES: tuple[Entry, ...] = (
         "symbols have no member `{member}`",
         "only `.T` is known",
         "write {instead}",
-        _page("A symbol knows operators, indexing and `.T`.", "dc.minimize(x.sum())", "dc.minimize(dc.sum(x))"),
+        _page(
+            "A symbol knows operators, indexing and `.T`.", "dc.minimize(x.sum())", "dc.minimize(dc.sum(x))"
+        ),
     ),
     Entry(
         "D506",
@@ -118,8 +120,12 @@ ENTRIES: tuple[Entry, ...] = (
         "text that is no type",
         "`{text}` does not parse here",
         "expected words of the language",
-        'a type reads `psd real[n, n]`, a dimension `n` or `T + 1`, a set `simplex` or `box(0, 1)`',
-        _page("Types in annotations are text of the language.", 'x: Annotated[Array, "float[n]]"]', 'x: Annotated[Array, "real[n]"]'),
+        "a type reads `psd real[n, n]`, a dimension `n` or `T + 1`, a set `simplex` or `box(0, 1)`",
+        _page(
+            "Types in annotations are text of the language.",
+            'x: Annotated[Array, "float[n]]"]',
+            'x: Annotated[Array, "real[n]"]',
+        ),
     ),
     Entry(
         "D510",
@@ -127,7 +133,11 @@ ENTRIES: tuple[Entry, ...] = (
         "the default of `{name}` is no number",
         "a value of type `{kind}`",
         "defaults are numbers; leave others to the caller",
-        _page("A default becomes part of the program.", "def f(x: dc.real = None): ...", "def f(x: dc.real = 0): ..."),
+        _page(
+            "A default becomes part of the program.",
+            "def f(x: dc.real = None): ...",
+            "def f(x: dc.real = 0): ...",
+        ),
     ),
     Entry(
         "D511",
@@ -135,7 +145,11 @@ ENTRIES: tuple[Entry, ...] = (
         "`{name}` takes any number of arguments",
         "a problem has fixed parameters",
         "name every parameter",
-        _page("The parameters of a problem are fixed.", "def f(*xs): ...", "def f(x1: dc.real, x2: dc.real): ..."),
+        _page(
+            "The parameters of a problem are fixed.",
+            "def f(*xs): ...",
+            "def f(x1: dc.real, x2: dc.real): ...",
+        ),
     ),
     Entry(
         "D512",
@@ -174,7 +188,7 @@ ENTRIES: tuple[Entry, ...] = (
         "a symbol of another kind",
         "this is not {what}",
         "of the wrong kind",
-        "constraints compare symbols, as in `x <= 1` or `dc.member(x, \"simplex\")`; unknowns are what `dc.find` gave",
+        'constraints compare symbols, as in `x <= 1` or `dc.member(x, "simplex")`; unknowns are what `dc.find` gave',
         _page(
             "A comparison of plain numbers is true or false already, and an expression alone compares nothing.",
             "dc.subject_to(1 <= 2)",
@@ -188,7 +202,9 @@ ENTRIES: tuple[Entry, ...] = (
         "",
         "decorate a plain function defined by `def`, with a docstring or a body",
         _page(
-            "Classes, generators and coroutines have no single run to trace.", "@declarative\nasync def f(): ...", "@declarative\ndef f(): ..."
+            "Classes, generators and coroutines have no single run to trace.",
+            "@declarative\nasync def f(): ...",
+            "@declarative\ndef f(): ...",
         ),
     ),
     Entry(
@@ -224,7 +240,7 @@ ENTRIES: tuple[Entry, ...] = (
         "index outside of a generator",
         "`dc.each` stands outside of a generator",
         "no sum or constraint to run over",
-        "write it inside one: `dc.sum(x[i] for i in dc.each(\"n\"))`, `dc.subject_to(x[i] <= 1 for i in dc.each(\"n\"))`",
+        'write it inside one: `dc.sum(x[i] for i in dc.each("n"))`, `dc.subject_to(x[i] <= 1 for i in dc.each("n"))`',
         _page(
             "The index has no value; it belongs to the sum, extremum or constraint around the generator.",
             'for i in dc.each("n"): total += x[i]',
