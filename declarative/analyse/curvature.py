@@ -14,7 +14,7 @@ from declarative.analyse.scope import Memo, children
 from declarative.analyse.signs import Signs, as_quadratic
 from declarative.atoms import ATOMS
 from declarative.atoms.record import Curvature, Monotone
-from declarative.ir import Apply, Const, Expr, Extern, Index, Param, Reduce, Unknown
+from declarative.ir import Apply, Const, Expr, Extern, Index, Param, Reduce, SubProblem, Unknown
 from declarative.walk import constant as number
 
 CONSTANT, AFFINE, CONVEX, CONCAVE, UNKNOWN = (
@@ -207,6 +207,8 @@ class Curvatures:
                 return Blame(expr, f"the {op} of terms that are {self(body).value} is not certified")
             case Index():
                 return Blame(expr, "an unknown chooses the index")
+            case SubProblem():
+                return Blame(expr, "a nested problem has no known curvature")
             case Extern(name=name):
                 return Blame(expr, f"the host function `{name}` has no known curvature")
             case _:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import reduce as fold
+
 from declarative.analyse.scope import Memo, Scope, constants
+from declarative.analyse.terms import apply, eye, mul, pulled
 from declarative.atoms import ATOMS
 from declarative.atoms.record import Sign
-from declarative.ir import Apply, Const, Expr, Index, Param, Reduce, Set, Size, Slice, Unknown
+from declarative.ir import Apply, AtTime, Const, Expr, Index, Param, Reduce, Set, Size, Slice, Unknown
 from declarative.walk import constant as number
+from declarative.walk import contains
 
 _OF_PROPERTY = {
     "nonneg": Sign.NONNEG,
@@ -264,23 +269,64 @@ def transposed(expr: Expr) -> Expr:
 
 
 def as_quadratic(expr: Expr) -> tuple[Expr, Expr | None] | None:
-    """(x, M) for a scalar spelt x' @ M @ x, x' @ x, dot(x, x) or quad_form(x, M); M None is the identity."""
+    """(x, M) for a scalar spelt x' @ M @ x, x' @ x, dot(x, x) or quad_form(x, M); M None is the identity.
+
+    Constant factors anywhere in the product, as in `1/2 * x' @ M @ x`, are in M.
+    """
     if not isinstance(expr, Apply) or expr.type.shape:
         return None
     if expr.atom == "quad_form":
         return expr.args[0], expr.args[1]
     if expr.atom not in ("matmul", "dot"):
         return None
-    left, right = map(_vector, expr.args)
-    if left == right:
-        return left, None
-    match left, right:
-        case Apply(atom="matmul", args=(x, matrix)), _ if len(matrix.type.shape) == 2 and _vector(x) == right:
-            return right, matrix
-        case _, Apply(atom="matmul", args=(matrix, x)) if len(matrix.type.shape) == 2 and _vector(x) == left:
-            return left, matrix
-        case _:
-            return None
+    term = pulled(expr, _free_of_unknowns)
+    assert isinstance(term.core, Apply)
+    found = _sandwich(*map(_vector, term.core.args))
+    if found is None or term.core is expr:
+        return found
+    vector, matrix = found
+    return vector, mul(term.coefficient, eye(vector.type.shape[0]) if matrix is None else matrix)
+
+
+def _free_of_unknowns(expr: Expr) -> bool:
+    return not contains(expr, (Unknown, AtTime))
+
+
+def _sandwich(left: Expr, right: Expr) -> tuple[Expr, Expr | None] | None:
+    """(x, M) where left @ right is x' @ M @ x, at the first place where both ends are the same."""
+    for x, outer in _unrolled(left):
+        for y, inner in _unrolled(right):
+            if x == y:
+                chain = [*outer, *(_flipped(matrix) for matrix in reversed(inner))]
+                return x, fold(_joined, chain) if chain else None
+    return None
+
+
+def _unrolled(vector: Expr) -> Iterator[tuple[Expr, list[Expr]]]:
+    """(x, matrices) with vector' == x' @ matrix @ matrix ..., from the vector itself inwards."""
+    matrices: list[Expr] = []
+    yield vector, matrices
+    while isinstance(vector, Apply) and vector.atom == "matmul":
+        left, right = vector.args
+        if len(left.type.shape) == 1 and len(right.type.shape) == 2:
+            vector, matrices = left, [right, *matrices]
+        elif len(left.type.shape) == 2 and len(right.type.shape) == 1:
+            vector, matrices = right, [_flipped(left), *matrices]
+        else:
+            return
+        vector = _vector(vector)
+        yield vector, matrices
+
+
+def _flipped(matrix: Expr) -> Expr:
+    if isinstance(matrix, Apply) and matrix.atom == "transpose":
+        return matrix.args[0]
+    return apply("transpose", matrix)
+
+
+def _joined(left: Expr, right: Expr) -> Expr:
+    source = left.span.source is right.span.source
+    return apply("matmul", left, right, span=left.span.to(right.span) if source else None)
 
 
 def _vector(expr: Expr) -> Expr:

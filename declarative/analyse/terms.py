@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce as fold
 
 from declarative.atoms import ATOMS
@@ -167,8 +167,31 @@ def terms(expr: Expr, constant: Predicate, sign: int = 1) -> Iterator[Term]:
             yield from (term.times(div(ONE, right)) for term in terms(left, constant, sign))
         case Apply(atom="sum", args=(inner,)) if not expr.type.shape and isinstance(inner, Apply):
             yield from _inside_sum(expr, inner, constant, sign)
+        case Apply(atom="matmul" | "dot") if not expr.type.shape and not constant(expr):
+            term = pulled(expr, constant)
+            yield replace(term, sign=term.sign * sign)
         case _:
             yield Term(expr, (), sign)
+
+
+def pulled(expr: Expr, constant: Predicate) -> Term:
+    """Constant scalar factors of a product brought to its front: (c * x)' @ P @ x is c * (x' @ P @ x)."""
+    match expr:
+        case Apply(atom="neg", args=(inner,)):
+            term = pulled(inner, constant)
+            return replace(term, sign=-term.sign)
+        case Apply(atom="mul", args=(left, right)) if constant(left) and not left.type.shape:
+            return pulled(right, constant).times(left)
+        case Apply(atom="mul" | "div", args=(left, right)) if constant(right) and not right.type.shape:
+            return pulled(left, constant).times(right if expr.atom == "mul" else div(ONE, right))
+        case Apply(atom="matmul" | "dot", args=(left, right)):
+            a, b = pulled(left, constant), pulled(right, constant)
+            if a.core is left and b.core is right:
+                return Term(expr)
+            core = replace(expr, args=(a.core, b.core))
+            return Term(core, (*a.factors, *b.factors), a.sign * b.sign)
+        case _:
+            return Term(expr)
 
 
 def _inside_sum(outer: Apply, inner: Apply, constant: Predicate, sign: int) -> Iterator[Term]:

@@ -7,10 +7,8 @@ import pytest
 
 from declarative import ir
 from declarative.analyse import structure_of
-from declarative.check import check
-from declarative.errors import Source
-from declarative.grammar import parse
 from declarative.rewrite.quadratic import extract
+from tests import programs
 from tests.evaluate import Point, shape
 
 GIVEN = """problem p
@@ -53,11 +51,7 @@ def problem_of(text: str) -> ir.Problem:
     for word in ("find", "minimize", "maximize", "subject to"):
         text = text.replace(f" {word}", f"\n{word}")
     lines = text.replace("subject to ", "subject to\n").replace("  ", "\n")
-    file, found = parse(Source("p.decl", GIVEN + lines))
-    assert file is not None, "\n".join(map(str, found))
-    problems, found = check(file)
-    assert not [one for one in found if one.severity == "error"], "\n".join(map(str, found))
-    return problems["p"]
+    return programs.problem(GIVEN + lines)
 
 
 def point_of(problem: ir.Problem, seed: int = 0) -> Point:
@@ -91,7 +85,9 @@ def assembled(problem: ir.Problem, blocks: dict, point: Point, rows: int | None 
         assert np.shape(point(block)) == wanted == shape(block.type, SIZES)
     if rows is None:
         zero = {(a, b): np.zeros((sizes[a], sizes[b])) for a in names for b in names}
-        return np.block([[point(blocks[a, b]) if (a, b) in blocks else zero[a, b] for b in names] for a in names])
+        return np.block(
+            [[point(blocks[a, b]) if (a, b) in blocks else zero[a, b] for b in names] for a in names]
+        )
     return np.hstack([point(blocks[a]) if a in blocks else np.zeros((rows, sizes[a])) for a in names])
 
 
@@ -119,7 +115,9 @@ def test_objective(text: str) -> None:
     if form.q is not None:
         parts = [point(form.q[u.name]) if u.name in form.q else None for u in problem.unknowns]
         sizes = [int(np.prod(shape(u.type, SIZES))) for u in problem.unknowns]
-        q = np.concatenate([np.zeros(k) if part is None else part for part, k in zip(parts, sizes, strict=True)])
+        q = np.concatenate(
+            [np.zeros(k) if part is None else part for part, k in zip(parts, sizes, strict=True)]
+        )
         np.testing.assert_allclose(q, slope, atol=1e-10)
 
 
