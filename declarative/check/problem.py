@@ -56,7 +56,7 @@ class _Checker:
         self.origins = Origins()
         self.types: dict[str, ir.Type] = {}
         self.dims: dict[str, Span] = {}
-        self.declared = list(self._declared())
+        self.declared = sorted(self._declared(), key=lambda item: item[2] == "find")  # givens first
         statics = frozenset(
             name.name for name, declaration, kind in self.declared
             if kind == "given" and any(word.name == "static" for word in declaration.type.properties)
