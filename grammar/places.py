@@ -111,7 +111,14 @@ class Files:
         line, end_line, column, end_column = _position(frame.f_code, instruction)
         if line is None or end_line is None or column is None or end_column is None:
             return file, file.line_span(line or number)
-        return file, file.span(line, column, end_line, end_column)
+        return file, self._loop(file, file.span(line, column, end_line, end_column))
+
+    def _loop(self, file: PythonFile, at: Span) -> Span:
+        """Python 3.11 says that the whole `for` statement asks its iterable; what asks is the iterable."""
+        if at.text.startswith("for "):
+            loops = [node for node in file.enclosing(at) if isinstance(node, ast.For) and file.span_of(node) == at]
+            return file.span_of(loops[-1].iter) if loops else at
+        return at
 
 
 def caller() -> FrameType:

@@ -216,7 +216,7 @@ class Symbol:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        instead = f"dc.{name}(x)" if name in ATOMS else "a function of `dc`, as in `dc.sum(x)`"
+        instead = f"`dc.{name}(x)`" if name in ATOMS else "a function of `dc`, as in `dc.sum(x)`"
         raise _NoMember([_found("D505", member=name, instead=instead)])
 
     def __call__(self, *_: Any, **__: Any) -> NoReturn:

@@ -1,0 +1,3 @@
+import declarative as dc
+
+w = dc.find("n")

@@ -1,0 +1,11 @@
+import numpy as np
+
+import declarative as dc
+from declarative import declarative
+
+
+@declarative
+def p(a: dc.real):
+    x = dc.find("n")
+    dc.minimize(dc.sum_squares(x) * a)
+    dc.subject_to(np.ones(1000) @ x <= 1)

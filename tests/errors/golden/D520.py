@@ -1,0 +1,10 @@
+import declarative as dc
+from declarative import declarative
+
+
+@declarative
+def p(a: dc.real):
+    x = dc.find("n")
+    dc.minimize(dc.sum_squares(x) * a)
+    for i in dc.each("n"):
+        dc.subject_to(x[i] <= 1)
