@@ -32,13 +32,13 @@ def dense_solver(matvec: LinearMap, good: Array) -> tuple[LinearMap, LinearMap]:
 
 def solve_equilibrated(matrix: Array, rhs: Array, transposed: bool) -> Array:
     """matrix [n, n]^-1 rhs [n] (or of its transpose), least-norm in the equilibrated scaling if singular."""
-    rows, columns = _equilibrate(matrix)
+    rows, columns = equilibrate(matrix)
     scaled = rows[:, None] * matrix * columns
     before, after = (columns, rows) if transposed else (rows, columns)
     return after * _solver(transposed)(scaled, (before * rhs)[:, None])[:, 0]
 
 
-def _equilibrate(matrix: Array) -> tuple[Array, Array]:
+def equilibrate(matrix: Array) -> tuple[Array, Array]:
     """Positive row and column factors after which every row and column has largest entry near one."""
 
     def inverse(size: Array) -> Array:

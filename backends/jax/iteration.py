@@ -1,0 +1,84 @@
+"""What the iterative engines share: tolerances, one parallel line search, verdicts, local uniqueness."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from declarative.backends.jax import linalg
+from declarative.layer.contract import Params, SolveOptions
+from declarative.layer.linear import equilibrate
+from declarative.layer.status import DerivativeStatus, Status
+
+FAR = 1e12
+"""An iterate this much larger than its start has run away."""
+
+
+def tolerance(options: SolveOptions, dtype: jnp.dtype, double: float, single: float) -> Array:
+    chosen = options.tol if options.tol is not None else double if dtype == jnp.float64 else single
+    return jnp.asarray(chosen, dtype)
+
+
+def initial(p: Params, size: int, start: Array | None) -> Array:
+    """The first iterate, zero unless given, in the precision of the parameters."""
+    floating = [leaf.dtype for leaf in jax.tree.leaves(p) if jnp.issubdtype(leaf.dtype, jnp.floating)]
+    dtype = jnp.result_type(*floating) if floating else jnp.zeros(()).dtype
+    return jnp.zeros(size, dtype) if start is None else start.astype(dtype)
+
+
+def relative(step: Array, z: Array) -> Array:
+    """Largest entry of a step against the size of the point, which is at least one."""
+    return jnp.max(jnp.abs(step), initial=0) / (1 + jnp.max(jnp.abs(z), initial=0))
+
+
+def verdict(residual: Array, tol: Array, steps: Array, max_iter: int) -> Array:
+    """Status code of an iteration that stopped: below the tolerance, its square root, or neither."""
+    stuck = jnp.where(steps >= max_iter, Status.MAX_ITERATIONS.code, Status.DIVERGED.code)
+    close = jnp.where(residual <= jnp.sqrt(tol), Status.INACCURATE.code, stuck)
+    code = jnp.where(residual <= tol, Status.SOLVED.code, close)
+    return jnp.where(jnp.isfinite(residual), code, Status.DIVERGED.code).astype(jnp.int8)
+
+
+def invalid(code: Array, *data: Array) -> Array:
+    """`invalid_input` in place of the code where the data are not finite."""
+    good = jnp.all(jnp.stack([jnp.all(jnp.isfinite(part)) for part in data]))
+    return jnp.where(good, code, Status.INVALID_INPUT.code).astype(jnp.int8)
+
+
+def line_search(
+    merit: Callable[[Array], Array], z: Array, step: Array, value: Array, slope: Array, longest: int = 0
+) -> tuple[Array, Array]:
+    """The first of the lengths 1, 1/2, 1/4, … with Armijo's decrease, else the best of all lengths.
+
+    All lengths are tried at once, up to 2^longest: no inner loop, so a batch stays together.
+    Returns the length (zero where nothing is lower) and the merit there.
+    """
+    lengths = jnp.exp2(-jnp.arange(-longest, 40, 2 if longest else 1).astype(z.dtype))
+    values = jax.vmap(lambda length: merit(z + length * step))(lengths)
+    values = jnp.where(jnp.isfinite(values), values, jnp.inf)
+    enough = (values <= value + 1e-4 * lengths * slope) & (lengths <= 1)
+    best = jnp.where(jnp.any(enough) & (longest == 0), jnp.argmax(enough), jnp.argmin(values))
+    better = values[best] <= value
+    return jnp.where(better, lengths[best], 0), jnp.where(better, values[best], value)
+
+
+def local_uniqueness(jacobian: Callable[[Array], Array], z: Array) -> Array:
+    """DerivativeStatus code of a root of a smooth map whose Jacobian is given as a function.
+
+    Singular if the smallest singular value of the equilibrated Jacobian could be zero within
+    sqrt(eps) of the point: it is compared with the Jacobian's change over that distance.
+    """
+    matrix = jacobian(z)
+    if z.size == 0:
+        return jnp.int8(DerivativeStatus.REGULAR.code)
+    eps = jnp.finfo(z.dtype).eps
+    nearby = jacobian(z + jnp.sqrt(eps) * (1 + jnp.abs(z)))
+    rows, columns = equilibrate(jnp.maximum(jnp.abs(matrix), jnp.abs(nearby)))
+    scaled, moved = (rows[:, None] * part * columns for part in (matrix, nearby - matrix))
+    values = linalg.singular_values(scaled)
+    floor = jnp.maximum(jnp.linalg.norm(moved), 64 * z.size * eps * values[0])
+    singular = ~(values[-1] > floor)
+    return jnp.where(singular, DerivativeStatus.SINGULAR.code, DerivativeStatus.REGULAR.code).astype(jnp.int8)

@@ -1,0 +1,178 @@
+"""Newton, BFGS, least squares, fixed points and roots: values, honest statuses, exact derivatives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import Array
+
+from declarative.backends.jax.engines import fixed_point, least_squares, newton, quasi_newton, root
+from declarative.layer.contract import SolveOptions
+from declarative.layer.implicit import differentiable
+from declarative.layer.status import DerivativeStatus, Status
+
+RNG = np.random.default_rng(20)
+
+
+@pytest.fixture(autouse=True)
+def _double() -> Iterator[None]:
+    with jax.enable_x64(True):
+        yield
+
+
+def solver(engine: Any, function: Any, n: int) -> Any:
+    return engine.Solver(function, lambda p: n)
+
+
+def status(engine: Any, function: Any, n: int, *p: Array, start: Any = None, **options: Any) -> Status:
+    found = jax.jit(lambda *p: solver(engine, function, n).solve(p, start, SolveOptions(**options)))(*p)
+    return list(Status)[int(found.status)]
+
+
+def logistic(z: Array, p: tuple[Array, ...]) -> Array:
+    features, labels, weight = p
+    return jnp.sum(jax.nn.softplus(-labels * (features @ z))) + weight / 2 * jnp.sum(z**2)
+
+
+def curve(z: Array, p: tuple[Array, ...]) -> Array:
+    """Residuals of y = a exp(-b x)."""
+    x, y = p
+    return z[0] * jnp.exp(-z[1] * x) - y
+
+
+def squashed(z: Array, p: tuple[Array, ...]) -> Array:
+    weights, shift = p
+    return jnp.tanh(weights @ z + shift)
+
+
+def kepler(z: Array, p: tuple[Array, ...]) -> Array:
+    mean, eccentricity = p
+    return z - eccentricity * jnp.sin(z) - mean
+
+
+# NumPy's arrays are double whatever JAX's flag was at import.
+LOGISTIC = (RNG.normal(size=(12, 4)), np.sign(RNG.normal(size=12)), np.asarray(0.3))
+X = np.linspace(0.0, 2.0, 9)
+CURVE = (X, 2.0 * np.exp(-1.3 * X) + 0.1 * RNG.normal(size=9))
+MAP = (0.4 * RNG.normal(size=(5, 5)), RNG.normal(size=5))
+KEPLER = (RNG.uniform(0, 3, size=3), np.asarray([0.1, 0.5, 0.9]))
+
+CASES = [
+    pytest.param(newton, logistic, 4, LOGISTIC, None, id="newton"),
+    pytest.param(quasi_newton, logistic, 4, LOGISTIC, None, id="quasi_newton"),
+    pytest.param(least_squares, curve, 2, CURVE, np.ones(2), id="least_squares"),
+    pytest.param(fixed_point, squashed, 5, MAP, None, id="fixed_point"),
+    pytest.param(root, kepler, 3, KEPLER, None, id="root"),
+]
+
+
+@pytest.mark.parametrize(("engine", "function", "n", "p", "start"), CASES)
+def test_solution_is_stationary_and_regular(engine: Any, function: Any, n: int, p: Any, start: Any) -> None:
+    one = solver(engine, function, n)
+    found = jax.jit(lambda p: one.solve(p, start, SolveOptions()))(p)
+    assert found.status == Status.SOLVED.code
+    assert np.abs(one.optimality(found.y, p, found.fixed).z).max() < 1e-8
+    assert one.regularity(found.y, p, found.fixed) == DerivativeStatus.REGULAR.code
+
+
+@pytest.mark.parametrize(("engine", "function", "n", "p", "start"), CASES)
+def test_first_and_second_derivatives_against_differences(
+    engine: Any, function: Any, n: int, p: Any, start: Any
+) -> None:
+    tight = SolveOptions(tol=1e-12)
+    solve = differentiable(solver(engine, function, n), tight)
+    p = jax.tree.map(jnp.asarray, p)
+    start = None if start is None else jnp.asarray(start)
+    weights = jnp.asarray(RNG.normal(size=n))
+    direction = jax.tree.map(lambda x: jnp.asarray(RNG.normal(size=x.shape)), p)
+
+    def along(t: Array) -> Array:
+        return weights @ solve(jax.tree.map(lambda x, d: x + t * d, p, direction), start).y.z
+
+    value = jax.jit(along)
+    step = 1e-4
+    first = (value(step) - value(-step)) / (2 * step)
+    second = (value(step) - 2 * value(0.0) + value(-step)) / step**2
+    forward, reverse = jax.jit(jax.jacfwd(along))(0.0), jax.jit(jax.jacrev(along))(0.0)
+    np.testing.assert_allclose(forward, reverse, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(forward, first, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(jax.jit(jax.hessian(along))(0.0), second, rtol=2e-3, atol=2e-3)
+
+
+def test_a_batch_leaves_each_element_as_it_is_alone() -> None:
+    solve = jax.jit(jax.vmap(lambda m, e: solver(root, kepler, 1).solve((m, e), None, SolveOptions())))
+    means, eccentricities = KEPLER[0][:, None], KEPLER[1][:, None]
+    together = solve(means, eccentricities)
+    for index in range(3):
+        alone = solve(means[index : index + 1], eccentricities[index : index + 1])
+        assert together.iterations[index] == alone.iterations[0]
+        np.testing.assert_array_equal(together.y.z[index], alone.y.z[0])
+
+
+def test_newton_leaves_a_saddle_for_a_minimum() -> None:
+    double_well = lambda z, p: jnp.sum((z**2 - p[0]) ** 2)  # noqa: E731
+    found = solver(newton, double_well, 1).solve((jnp.asarray(4.0),), jnp.asarray([1e-3]), SolveOptions())
+    np.testing.assert_allclose(np.abs(found.y.z), 2.0, rtol=1e-12)
+
+
+def test_falling_without_end_is_said() -> None:
+    assert status(newton, lambda z, p: jnp.sum(p[0] * z), 2, jnp.ones(2)) is Status.UNBOUNDED
+    assert status(newton, lambda z, p: -p[0] * jnp.sum(z**2), 2, jnp.asarray(1.0), start=jnp.ones(2)) is Status.UNBOUNDED
+    assert not status(quasi_newton, lambda z, p: jnp.sum(p[0] * z), 2, jnp.ones(2)).usable
+
+
+def test_a_map_without_fixed_point_is_said() -> None:
+    grows = lambda z, p: p[0] * z**2 + 1  # noqa: E731
+    assert status(fixed_point, grows, 1, jnp.asarray(2.0), variant="picard") is Status.DIVERGED
+    assert not status(fixed_point, grows, 1, jnp.asarray(2.0)).usable
+
+
+def test_a_maximum_is_no_minimum() -> None:
+    double_well = lambda z, p: jnp.sum((z**2 - p[0]) ** 2)  # noqa: E731
+    found = solver(newton, double_well, 2).solve((jnp.asarray(4.0),), None, SolveOptions())
+    assert found.status == Status.SOLVED.code
+    np.testing.assert_allclose(np.abs(found.y.z), 2.0, rtol=1e-12)
+
+
+def test_picard_and_anderson_agree_and_anderson_is_quicker() -> None:
+    runs = {
+        name: solver(fixed_point, squashed, 5).solve(MAP, None, SolveOptions(variant=name)) for name in ("picard", "anderson")
+    }
+    np.testing.assert_allclose(runs["picard"].y.z, runs["anderson"].y.z, atol=1e-9)
+    assert runs["anderson"].iterations < runs["picard"].iterations
+
+
+def test_equations_without_a_root_are_no_solution() -> None:
+    assert status(root, lambda z, p: z**2 + p[0], 1, jnp.asarray(1.0), start=jnp.ones(1)) not in (
+        Status.SOLVED,
+        Status.INACCURATE,
+    )
+
+
+def test_a_double_root_is_singular() -> None:
+    one = solver(root, lambda z, p: (z - 1) ** 2 - p[0], 1)
+    found = one.solve((jnp.asarray(0.0),), jnp.zeros(1), SolveOptions())
+    assert one.regularity(found.y, (jnp.asarray(0.0),), ()) == DerivativeStatus.SINGULAR.code
+
+
+def test_a_flat_minimum_is_singular() -> None:
+    one = solver(newton, lambda z, p: (z[0] + z[1] - p[0]) ** 2, 2)
+    p = (jnp.asarray(1.0),)
+    found = one.solve(p, None, SolveOptions())
+    np.testing.assert_allclose(found.y.z.sum(), 1.0)
+    assert one.regularity(found.y, p, ()) == DerivativeStatus.SINGULAR.code
+    # The least-norm derivative moves both entries alike.
+    moved = jax.jacfwd(lambda q: differentiable(one)((q,), None).y.z)(jnp.asarray(1.0))
+    np.testing.assert_allclose(moved, [0.5, 0.5], atol=1e-12)
+
+
+def test_single_precision_stays_single() -> None:
+    p = tuple(x.astype(np.float32) for x in LOGISTIC)
+    found = jax.jit(lambda p: solver(newton, logistic, 4).solve(p, None, SolveOptions()))(p)
+    assert found.y.z.dtype == jnp.float32
+    assert found.status == Status.SOLVED.code
