@@ -178,20 +178,41 @@ def _data(form: ConeProgram, theta: Array) -> Data:
 
 
 def _on_host(function: Callable[..., Any], shapes: Any, *args: Array) -> Any:
-    """One call for a whole batch; the host loops over it."""
-    core = [len(arg.shape) for arg in args]
+    """One call for a whole batch; the host loops over it.
 
-    def batched(*args: Any) -> Any:
-        arrays = [np.asarray(arg) for arg in args]
+    Doubles travel as pairs of words: JAX's switch for 64 bits is one of each thread, off by default
+    in the thread that runs the callback, where every double would lose half its digits.
+    """
+    core = [arg.ndim for arg in args]
+
+    def batched(*words: Any) -> Any:
+        arrays = [_from_words(np.asarray(word)) for word in words]
         lead = arrays[0].shape[: arrays[0].ndim - core[0]]
-        if not lead:
-            return function(*arrays)
         if 0 in lead:
-            return jax.tree.map(lambda one: np.zeros((*lead, *one.shape), one.dtype), shapes)
-        found = [function(*(array[place] for array in arrays)) for place in np.ndindex(lead)]
-        return jax.tree.map(lambda *parts: np.stack(parts).reshape(*lead, *np.shape(parts[0])), *found)
+            found = jax.tree.map(lambda one: np.zeros((*lead, *one.shape), one.dtype), shapes)
+        elif lead:
+            parts = [function(*(array[place] for array in arrays)) for place in np.ndindex(lead)]
+            found = jax.tree.map(lambda *one: np.stack(one).reshape(*lead, *np.shape(one[0])), *parts)
+        else:
+            found = function(*arrays)
+        return jax.tree.map(lambda one: np.asarray(one)[..., None].view(np.uint32) if _wide(one) else one, found)
 
-    return jax.pure_callback(batched, shapes, *args, vmap_method="broadcast_all")
+    sent = [jax.lax.bitcast_convert_type(arg, jnp.uint32) if _wide(arg) else arg for arg in args]
+    words = jax.tree.map(
+        lambda one: jax.ShapeDtypeStruct((*one.shape, 2), jnp.uint32) if _wide(one) else one, shapes
+    )
+    back = jax.pure_callback(batched, words, *sent, vmap_method="broadcast_all")
+    return jax.tree.map(
+        lambda one, word: jax.lax.bitcast_convert_type(word, jnp.float64) if _wide(one) else word, shapes, back
+    )
+
+
+def _wide(array: Any) -> bool:
+    return bool(array.dtype == np.float64)
+
+
+def _from_words(array: Any) -> Any:
+    return array.view(np.float64)[..., 0] if array.dtype == np.uint32 else array
 
 
 def _project(form: ConeProgram, v: Array, s: Array) -> Array:

@@ -22,7 +22,7 @@ def emit(choice: Choice) -> str:
     scope = scope_of(choice.variant.problem)
     functions = [
         emit_jax.size(scope),
-        emit_jax.unpack(scope),
+        _unpack(scope),
         emit_jax.objective(scope),
         _program(scope),
         emit_jax.outputs(scope),
@@ -34,6 +34,13 @@ def emit(choice: Choice) -> str:
     if "ct." in body:
         head.append("from declarative.backends.cvxpy import runtime as ct")
     return "\n".join([*head, *emit_jax.constants(scope), "", "", body])
+
+
+def _unpack(scope: Scope) -> str:
+    """As for JAX, but the engine's flat vector holds more than the user's unknowns."""
+    head, doc, *body = emit_jax.unpack(scope).splitlines(keepends=True)
+    cut = "    flat = flat[: size(params)]  # cvxpy's own variables come after them\n"
+    return "".join([head, doc, cut, *body])
 
 
 def _program(scope: Scope) -> str:
