@@ -15,6 +15,7 @@ from tests.atoms.reference import REFERENCE
 
 _REDUCE = {"sum": sum, "max": lambda v: np.max(v, axis=0), "min": lambda v: np.min(v, axis=0)}
 _REDUCE |= {"prod": lambda v: np.prod(v, axis=0), "mean": lambda v: np.mean(v, axis=0)}
+_FUNCTIONS = {**REFERENCE, "inv_pos": lambda x: np.where(np.asarray(x) > 0, REFERENCE["inv_pos"](x), np.nan)}
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Point:
                 return self.indices[name]
             case ir.Apply(atom=atom, args=args, attrs=attrs):
                 settings = {name: self._fixed(value) for name, value in attrs}
-                return REFERENCE[atom](*map(self, args), **settings)
+                return _FUNCTIONS[atom](*map(self, args), **settings)
             case ir.Index(array=array, items=items):
                 return np.asarray(self(array))[tuple(map(self._item, items))]
             case ir.Reduce(op=op, body=body, binders=binders, where=where):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from declarative.analyse.certificate import certify
 from declarative.analyse.scope import Memo, children
 from declarative.analyse.signs import Signs, as_quadratic
+from declarative.analyse.terms import pulled
 from declarative.atoms import ATOMS
 from declarative.atoms.record import Curvature, Monotone
 from declarative.ir import Apply, Const, Expr, Extern, Index, Param, Reduce, SubProblem, Unknown
@@ -217,7 +218,7 @@ class Curvatures:
     def _unknown_apply(self, expr: Apply, wanted: Curvature) -> Blame:
         pair = as_quadratic(expr)
         if pair is not None and pair[1] is not None and self.affine(pair[0]) and self.constant(pair[1]):
-            matrix = pair[1]
+            matrix = pulled(pair[1], self.constant).core
             help_text = ""
             if isinstance(matrix, Param):
                 size = matrix.type.shape[0]

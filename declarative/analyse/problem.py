@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from declarative.analyse.curvature import Blame, Curvatures, negated
 from declarative.analyse.facts import Certificate, Class, Facts
 from declarative.analyse.projection import projection
@@ -62,19 +64,19 @@ def _minimisation(problem: Problem, statement: Minimize, structure: Structure) -
     degree = structure.degree(value)
     cls = classify(problem, structure, convex, degree, smooth, sum_of_squares is not None)
     known = projection(problem, curvature.signs)
-    blame = None if convex else _blame(problem, statement, structure)
+    blames = tuple(_blames(problem, statement, structure))
     unique, differentiable = certificates(problem, cls, convex, constrained, smooth, curvature)
     if known is not None and known.name == "sphere":
         unique = Certificate(None, "unique unless the point is the centre")
         differentiable = Certificate(None, "differentiable unless the point is the centre")
-    findings = [] if blame is None or known is not None else [blame]
+    findings = [] if known is not None else list(blames)
     if cls is Class.LP and constrained:
         findings.append(diagnostic("D304", statement.span))
     return Facts(
         cls=cls,
         curvature=found,
         convex=convex,
-        blame=blame,
+        blame=blames[0] if blames else None,
         degree=degree,
         affine_constraints=affine,
         constrained=constrained,
@@ -100,22 +102,21 @@ def _smooth_constraint(constraint: Constraint, structure: Structure) -> bool:
 # ---- who is to blame -----------------------------------------------------------------------------
 
 
-def _blame(problem: Problem, statement: Minimize, structure: Structure) -> Diagnostic:
-    """The first reason why a minimisation is not certified convex."""
+def _blames(problem: Problem, statement: Minimize, structure: Structure) -> Iterator[Diagnostic]:
+    """Each reason why a minimisation is not certified convex."""
     curvature = structure.curvature
     wanted = Curvature.CONVEX if statement.sense > 0 else Curvature.CONCAVE
     if curvature(statement.value) not in (Curvature.CONSTANT, Curvature.AFFINE, wanted):
         verb = "minimized" if statement.sense > 0 else "maximized"
-        return _at("D301", curvature.blame(statement.value, wanted), verb=verb, wanted=wanted.value)
+        yield _at("D301", curvature.blame(statement.value, wanted), verb=verb, wanted=wanted.value)
     for variable in problem.unknowns:
         if variable.type.base != "real":
-            return diagnostic("D303", variable.span, what=f"{variable.name}: {variable.type.base}")
+            yield diagnostic("D303", variable.span, what=variable.type.base)
         if variable.within is not None and not structure.convex_set(variable.within):
-            return diagnostic("D303", variable.within.span, what=variable.within.name)
+            yield diagnostic("D303", variable.within.span, what=variable.within.name)
     for constraint in problem.constraints:
         if not structure.convex_constraint(constraint):
-            return _blame_constraint(constraint, structure)
-    return diagnostic("D303", problem.span, what=problem.name)
+            yield _blame_constraint(constraint, structure)
 
 
 def _blame_constraint(constraint: Constraint, structure: Structure) -> Diagnostic:

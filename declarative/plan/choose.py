@@ -36,12 +36,12 @@ class Choice:
 def plan(variants: tuple[Variant, ...], engines: tuple[Engine, ...], request: Request) -> Choice:
     """The first variant is the user's own problem. Raises `DeclError` if nothing can run it."""
     problem = variants[0].problem
-    _check_externs(problem, request)
     offered, method = _offered(problem, engines, request)
     answers = tuple(Answer(engine, v, engine.accepts(v)) for engine in offered for v in variants)
     accepted = [a for a in answers if isinstance(a.verdict, Accept)]
     if not accepted:
         raise DeclError([_nothing(problem, variants[0], answers, offered, request)])
+    _check_externs(problem, request)
     best = min(accepted, key=_cost)
     _check_backward(problem, best.engine, request)
     return Choice(best.engine, best.variant, answers, method, request)
@@ -99,7 +99,9 @@ def _nothing(
         last = _last_reason(answers, offered[0])
         help_text = "leave `engine` out and the plan chooses one"
         return diagnostic("D402", span, engine=request.engine, reason=last, help=help_text)
-    reasons = "; ".join(f"{engine.name}: {_last_reason(answers, engine)}" for engine in offered)
+    reasons = "; ".join(
+        f"{', '.join(names)}: {reason}" for reason, names in _by_reason(answers, offered).items()
+    )
     label = facts.cls.value
     if facts.blame is not None:
         label = facts.blame.labels[0].text if facts.blame.labels else facts.blame.message
@@ -112,6 +114,13 @@ def _nothing(
             reasons=reasons,
         )
     return diagnostic("D401", problem.statement.span, cls=facts.cls.value, label=label, reasons=reasons)
+
+
+def _by_reason(answers: tuple[Answer, ...], engines: list[Engine]) -> dict[str, list[str]]:
+    grouped: dict[str, list[str]] = {}
+    for engine in engines:
+        grouped.setdefault(_last_reason(answers, engine), []).append(engine.name)
+    return grouped
 
 
 def _last_reason(answers: tuple[Answer, ...], engine: Engine) -> str:

@@ -29,7 +29,7 @@ def decide(variant: Variant, *rules: Rule, cost: float, why: str) -> Accept | Re
 def only(*classes: Class) -> Rule:
     def rule(variant: Variant) -> str | None:
         found = variant.facts.cls
-        return None if found in classes else f"it takes {_either(classes)}, this is: {found.value}"
+        return None if found in classes else f"it solves a {_either(classes)}, not a {found.value}"
 
     return rule
 
@@ -37,7 +37,7 @@ def only(*classes: Class) -> Rule:
 def minimisation(variant: Variant) -> str | None:
     if isinstance(variant.problem.statement, Minimize):
         return None
-    return f"it minimises, this is: {variant.facts.cls.value}"
+    return f"it minimises, and does not solve a {variant.facts.cls.value}"
 
 
 def unconstrained(variant: Variant) -> str | None:

@@ -35,7 +35,7 @@ What helps:
         severity="warning",
         message="a constraint is not certified convex: a local solution is sought",
         label="{reason}",
-        help="a convex constraint is {wanted}{more}",
+        help="this constraint is convex if it is {wanted}{more}",
         page="""\
 A constraint is convex when it is one of
 
