@@ -100,11 +100,11 @@ def _relation(
         span = node.operands[i].span.to(node.operands[i + 1].span) if len(node.ops) > 1 else node.span
         if sign in STRICT:
             fix = _loosened(node.operands[i].span, node.operands[i + 1].span, op)
-            check.reports.add("D251", span, fix=fix, op=op, loose=STRICT[op])
+            check.reports.add("D108", span, fix=fix, sign=op)
             good = False
             continue
         if op == "!=":
-            check.reports.add("D270", span)
+            check.reports.add("D106", span)
             good = False
             continue
         part = None if left is None or right is None else _pair(check, left, sign, right, span)

@@ -218,7 +218,7 @@ class Lowering:
         except ValueError:
             p = math.nan
         if not 1 <= p < math.inf:
-            self.reports.add("D233", node.span, kind=kind)
+            self.reports.add("D125", node.span, kind=kind)
             return None
         if axes == 2:
             self.reports.add("D234", node.span, kind=kind)
@@ -294,7 +294,7 @@ class Lowering:
         return False
 
     def wrong_base(self, value: ir.Expr, wanted: str) -> None:
-        code = {"any": "D241", "bool": "D240"}.get(value.type.base, "D243")
+        code = {"any": "D241", "bool": "D240"}.get(value.type.base, "D219")
         base = "truth value" if value.type.base == "bool" else value.type.base
         self.reports.add(code, value.span, what=f"`{excerpt(value.span)}`", base=base, wanted=wanted)
 

@@ -25,6 +25,7 @@ from declarative.walk import names
 
 S = TypeVar("S", bound=tree.Node)
 Declared = tuple[tree.Name, tree.Declaration, str]  # a name, its declaration, "given" or "find"
+UNDETERMINED = "every dimension follows from the shape of a given, or is a `static int`"
 SOLVED = (tree.Objective, tree.FixedPoint, tree.Root, tree.Saddle, tree.Equilibrium, tree.Ode)
 
 
@@ -72,7 +73,7 @@ class _Checker:
         variables = tuple(self._variable(name, declaration) for name, declaration, _ in self._of_kind("find"))
         unknowns = {variable.name: variable for variable in variables}
         if not unknowns:
-            self.reports.add("D278", self.node.name.span, name=self.node.name.name)
+            self.reports.add("D109", self.node.name.span, problem=self.node.name.name)
         labels: dict[str, Span] = {}
         statement = None if solved is None else lower_statement(self.lowering, solved, unknowns, labels)
         subject_to = self._all(tree.SubjectTo)
@@ -115,10 +116,10 @@ class _Checker:
     def _solved(self) -> Solved | None:
         found: list[Solved] = [s for s in self.node.statements if isinstance(s, SOLVED)]
         if not found:
-            self.reports.add("D258", self.node.name.span, name=self.node.name.name, what="nothing to solve")
+            self.reports.add("D110", self.node.name.span, problem=self.node.name.name)
             return None
         for further in found[1:]:
-            self.reports.add("D279", further.span, found[0].span)
+            self.reports.add("D111", further.span, found[0].span, what="goal")
         return found[0]
 
     # ---- declarations --------------------------------------------------------------------------
@@ -206,7 +207,9 @@ class _Checker:
             if name not in known:
                 near = nearest(name, known)
                 fix = Fix(span, near) if near else None
-                self.reports.add("D247", span, fix=fix, name=name, hint=did_you_mean(name, known))
+                self.reports.add(
+                    "D247", span, fix=fix, name=name, hint=did_you_mean(name, known) or UNDETERMINED
+                )
 
     def _parameter(self, name: tree.Name, declaration: tree.Declaration) -> ir.Parameter:
         type_ = self.types.get(name.name, ir.Type())

@@ -57,6 +57,11 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return close[0] if close else None
 
 
+def one_of(words: Iterable[str]) -> str:
+    """A sentence that lists what is known."""
+    return f"it is one of {', '.join(words)}"
+
+
 def excerpt(span: Span, longest: int = 40) -> str:
     """The text of a place on one line, shortened."""
     text = " ".join(span.text.split())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from declarative import ir
 from declarative.atoms import ShapeError
 from declarative.atoms.shapes import elementwise, shape_text
-from declarative.check.reports import did_you_mean, nearest
+from declarative.check.reports import did_you_mean, nearest, one_of
 from declarative.dims import Dim, Shape
 from declarative.errors import Fix, Span
 from declarative.grammar import tree
@@ -84,7 +84,11 @@ def lower_set(check: Lowering, node: tree.SetExpr, member: ir.Type) -> ir.Set | 
     if domain is None:
         near = nearest(name, SETS)
         check.reports.add(
-            "D205", where, fix=Fix(where, near) if near else None, name=name, hint=did_you_mean(name, SETS)
+            "D205",
+            where,
+            fix=Fix(where, near) if near else None,
+            name=name,
+            hint=did_you_mean(name, SETS) or one_of(SETS),
         )
         return None
     keywords = node.keywords if isinstance(node, tree.Call) else ()

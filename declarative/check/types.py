@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from declarative import ir
 from declarative.atoms.shapes import shape_text
-from declarative.check.reports import did_you_mean, excerpt, nearest
+from declarative.check.reports import did_you_mean, excerpt, nearest, one_of
 from declarative.dims import Dim
 from declarative.errors import Fix
 from declarative.grammar import tree
@@ -27,7 +27,9 @@ def base_of(check: Lowering, node: tree.TypeExpr) -> ir.Base | None:
         return cast(ir.Base, name)
     near = nearest(name, BASES)
     fix = Fix(node.base.span, near) if near else None
-    check.reports.add("D206", node.base.span, fix=fix, name=name, hint=did_you_mean(name, BASES))
+    check.reports.add(
+        "D206", node.base.span, fix=fix, name=name, hint=did_you_mean(name, BASES) or one_of(BASES)
+    )
     return None
 
 
@@ -39,7 +41,13 @@ def properties_of(check: Lowering, node: tree.TypeExpr, type_: ir.Type | None, k
         if name not in PROPERTIES:
             near = nearest(name, PROPERTIES)
             fix = Fix(word.span, near) if near else None
-            check.reports.add("D204", word.span, fix=fix, name=name, hint=did_you_mean(name, PROPERTIES))
+            check.reports.add(
+                "D204",
+                word.span,
+                fix=fix,
+                name=name,
+                hint=did_you_mean(name, PROPERTIES) or one_of(PROPERTIES),
+            )
         elif name == "static" and kind != "given":
             check.reports.add(
                 "D260",

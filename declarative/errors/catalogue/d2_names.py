@@ -216,4 +216,17 @@ Arguments of a `def`, an `extern def` or a problem may be given by name. Functio
 settings only: `sum(X, axis = 0)`.
 """,
     ),
+    Entry(
+        code="D219",
+        title="type that does not fit",
+        message="{what} is of type {base}; {wanted} is wanted",
+        label="of type {base}",
+        help="whole numbers fit where `real` is declared, nothing else is converted",
+        page="""
+A given, an argument or a default of type `int` or `bool` takes values of that type only.
+
+    def pick(x: real[n], i: int) = x[i]
+    ... pick(x, 0.5)
+""",
+    ),
 )

@@ -88,7 +88,7 @@ The condition of a filter, the denominator of `quad_over_lin` and the ends of a 
         code="D227",
         title="no such axis",
         message="there is no axis {axis}: the shape is {shape}",
-        label="it has {axes} axes",
+        label="no such axis",
         help="axes are counted from 0; negative ones count from the end",
         page="""
     sum(X, axis = 0)                    # column sums of a matrix
@@ -134,7 +134,7 @@ in them stands for one length.
         title="not a dimension",
         message="`{text}` is no dimension",
         label="a length is wanted here",
-        help="lengths are whole numbers, dimensions and static integers, under +, - and *: {why}",
+        help="{why}; lengths are made of dimensions, whole numbers and static integers",
         page="""
 Shapes, ranges, slice ends and sizes are known before any number is: they are made of dimensions.
 
@@ -151,17 +151,6 @@ Shapes, ranges, slice ends and sizes are known before any number is: they are ma
 `diff`, `cumsum` and `softmax` run along the only axis of a vector; of a matrix, the axis must be said.
 
     diff(X, axis = 0)                   # X[1:, :] - X[:-1, :]
-""",
-    ),
-    Entry(
-        code="D233",
-        title="unknown norm",
-        message="there is no norm `{kind}`",
-        label="not a norm",
-        help="write `||e||`, or `||e||_p` with p a number of at least 1, inf, F or *",
-        page="""
-`||e||` is the 2-norm of a vector and the Frobenius norm of a matrix, `||e||_1` and `||e||_inf` are of all entries,
-`||E||_*` is the nuclear and `||E||_2` the spectral norm of a matrix. Below p = 1 there is no norm.
 """,
     ),
     Entry(
@@ -189,7 +178,7 @@ values) are defined.
         code="D236",
         title="too many indices",
         message="{given} indices for shape {shape}",
-        label="it has {axes} axes",
+        label="at most one index per axis",
         help="",
         page="""
 An array takes at most one index per axis; axes without an index are kept whole: `X[i]` is `X[i, :]`.
@@ -263,13 +252,12 @@ A pytree goes through a problem untouched. What is computed from it is computed 
     ),
     Entry(
         code="D243",
-        title="wrong type",
+        title="not a condition",
         message="a condition is wanted here, not a value of type {base}",
         label="of type {base}",
         help="compare it with something, as in `x > 0`",
         page="""
 `if`, `where`, `and`, `or` and `not` take truth values: comparisons, `true`, `false` and givens of type `bool`.
-Where a given or an argument is declared `bool` or `int`, only such values fit it.
 """,
     ),
     Entry(
@@ -309,7 +297,7 @@ condition for `if` or `where`.
         title="undetermined dimension",
         message="nothing says how long `{name}` is",
         label="in no given's shape",
-        help="every dimension follows from the shape of a given or is a `static int`. {hint}",
+        help="{hint}",
         page="""
 Dimensions are bound by the arguments of the call. `real[n + 1]` determines n; `real[m * n]` alone determines neither.
 

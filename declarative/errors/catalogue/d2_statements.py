@@ -15,16 +15,6 @@ ENTRIES: tuple[Entry, ...] = (
 """,
     ),
     Entry(
-        code="D251",
-        title="strict inequality",
-        message="a constraint cannot be strict",
-        label="`{op}` has no boundary to stop at",
-        help="write `{loose}`; a margin can be added: `x >= 1e-6`",
-        page="""
-The best point under `x > 0` may not exist: minimising x has no solution there. Constraints include their boundary.
-""",
-    ),
-    Entry(
         code="D252",
         title="unknown that is not solved for",
         message="`{name}` appears in nothing that is solved",
@@ -96,16 +86,6 @@ Each inequality of `lo <= x <= hi` has its own multiplier.
       lower: lo <= x
       upper: x <= hi
     return x, up = dual(upper)
-""",
-    ),
-    Entry(
-        code="D258",
-        title="nothing to solve",
-        message="`{name}` has {what}",
-        label="this problem",
-        help="add `minimize`, `maximize`, `fixed point`, `root`, `equilibrium` or `ode`",
-        page="""
-Every problem says what makes its unknowns right.
 """,
     ),
     Entry(
@@ -225,16 +205,6 @@ A fact about parameters is a promise that the analysis may use. A demand on an u
 """,
     ),
     Entry(
-        code="D270",
-        title="constraint with !=",
-        message="a constraint cannot be `!=`",
-        label="holds almost everywhere",
-        help="",
-        page="""
-The points that satisfy `x != 0` are all but one: no solver can stop at that boundary. Say which side is meant.
-""",
-    ),
-    Entry(
         code="D271",
         title="function without an implementation",
         message="`{name}` cannot be used here yet",
@@ -311,27 +281,6 @@ In a saddle point each unknown either minimises or maximises; in an equilibrium 
     ode t in [0, 1]
       der(y) == -y
       y(0) == y0
-""",
-    ),
-    Entry(
-        code="D278",
-        title="no unknowns",
-        message="`{name}` has no unknown",
-        label="this problem",
-        help="declare what is to be found under `find`",
-        page="""
-A problem without unknowns is a function: write a `def`.
-""",
-    ),
-    Entry(
-        code="D279",
-        title="two things to solve",
-        message="a problem solves one thing",
-        label="a second one",
-        also="the first one",
-        help="add the objectives with weights, or write two problems",
-        page="""
-    minimize ||A @ x - b||^2 + lam * ||x||_1
 """,
     ),
     Entry(
