@@ -29,7 +29,7 @@ class Row:
     indent: int
     tokens: tuple[Token, ...]
     opens: bool = False  # the first row of a logical line
-    comment: str = ""
+    goes_on: bool = False  # a sign at its start belongs to the operand on the row above
 
 
 def format_file(text: str, style: Style | None = None, name: str = "<text>") -> str:
@@ -43,7 +43,7 @@ def format_file(text: str, style: Style | None = None, name: str = "<text>") -> 
     comments = [token for token in raw if token.type == "COMMENT"]
     padded = _padded(chunks)
     blocks = [_rows(chunk, style, padded[index]) for index, chunk in enumerate(chunks)]
-    return _print(text, blocks, comments, [chunk.head.type if chunk.head else "" for chunk in chunks])
+    return _print(blocks, comments, [chunk.head.type if chunk.head else "" for chunk in chunks])
 
 
 def _padded(chunks: Sequence[Chunk]) -> list[bool]:
@@ -99,17 +99,20 @@ def _respell(head: str, style: Style | None) -> Callable[[list[Token]], list[Tok
 
 def _broken(head: tuple[Token, ...], line: list[Token], indent: int) -> list[Row]:
     """A logical line in rows, broken where the author broke it."""
-    rows: list[list[Token]] = [[*head]]
+    rows: list[Row] = [Row(indent, head, opens=True)]
+    opened: list[int] = []  # the indentation of the rows that opened the brackets around
     for index, token in enumerate(line):
-        breaks = index > 0 and token.line > line[index - 1].line
-        if breaks:
-            rows.append([])
-        rows[-1].append(token)
-    deeper = [indent if row[0].type in CLOSERS else indent + 2 * _STEP for row in rows[1:]]
-    return [
-        Row(at, tuple(row), opens=number == 0)
-        for number, (row, at) in enumerate(zip(rows, [indent, *deeper], strict=True))
-    ]
+        closes = token.type in CLOSERS and bool(opened)
+        if index > 0 and token.line > line[index - 1].line:
+            outer = opened[-1] if opened else indent
+            at = outer if closes else outer + 2 * _STEP
+            rows.append(Row(at, (), goes_on=line[index - 1].type in OPERANDS))
+        if closes:
+            opened.pop()
+        elif token.type in CLOSERS.values():
+            opened.append(rows[-1].indent)
+        rows[-1] = replace(rows[-1], tokens=(*rows[-1].tokens, token))
+    return rows
 
 
 # The sign behind which the items of a block are aligned, and whether the space goes before it or behind.
@@ -156,13 +159,13 @@ def _pad(row: Row, cut: int, width: int, before: bool) -> Row:
 # ---- spaces ----------------------------------------------------------------------------------------
 
 
-def _text(tokens: Sequence[Token]) -> str:
+def _text(tokens: Sequence[Token], goes_on: bool = False) -> str:
     """Tokens on one line, with the spaces between them."""
     tight = _in_ranges(tokens)
     parts: list[str] = []
     brackets: list[str] = []
     for index, token in enumerate(tokens):
-        if index and _spaced(tokens, index, brackets, tight):
+        if index and (_spaced(tokens, index, brackets, tight) or (goes_on and index == 1)):
             parts.append(" ")
         parts.append(str(token))
         if token.type in CLOSERS.values():
@@ -248,55 +251,55 @@ class Entry:
     comment: str
     first: int  # the source lines it comes from
     last: int
+    column: int
     block: int  # the statement it belongs to
     heads: str = ""  # its statement's keyword, on that statement's first line
 
 
-def _print(text: str, blocks: list[list[Row]], comments: list[Token], heads: list[str]) -> str:
+def _print(blocks: list[list[Row]], comments: list[Token], heads: list[str]) -> str:
     rows = [
         Entry(
             row.indent,
-            _text(row.tokens),
+            _text(row.tokens, row.goes_on and row.tokens[0].type in ("PLUS", "MINUS")),
             "",
             row.tokens[0].line or 0,
             row.tokens[-1].end_line or 0,
-            number,
+            row.tokens[0].column or 1,
+            # a keyword alone is no part of the columns below it
+            number if index or len(row.tokens) > 1 else -1 - number,
             heads[number] if index == 0 else "",
         )
         for number, block in enumerate(blocks)
         for index, row in enumerate(block)
     ]
     ends = [row.tokens[-1].end_pos or 0 for block in blocks for row in block]
-    lines = _align_comments(_merge(text, rows, ends, comments))
+    lines = _align_comments(_merge(rows, ends, comments))
     return _with_blanks(lines)
 
 
-def _merge(text: str, rows: list[Entry], ends: list[int], comments: list[Token]) -> list[Entry]:
+def _merge(rows: list[Entry], ends: list[int], comments: list[Token]) -> list[Entry]:
     """Rows and comments in the order of the source."""
     result: list[Entry] = []
     waiting = list(comments)
-    for row, end in zip(rows, ends, strict=True):
-        while waiting and waiting[0].start_pos < end and _alone(text, waiting[0], row):
-            result.append(_comment_line(waiting.pop(0), row))
-        trailing = [c for c in waiting if c.start_pos >= end and c.line == row.last][:1]
-        inside = [c for c in waiting if c.start_pos < end]
-        kept = [*inside, *trailing]
+    for index, (row, end) in enumerate(zip(rows, ends, strict=True)):
+        while waiting and (waiting[0].line or 0) < row.first:
+            result.append(_comment_line(waiting.pop(0), rows[:index], row))
+        kept = [c for c in waiting if c.start_pos < end or c.line == row.last]
+        if index + 1 < len(rows) and rows[index + 1].first == row.last:
+            kept = [c for c in kept if c.start_pos < end]  # the rest of the line comes first
         waiting = [c for c in waiting if c not in kept]
         result.append(replace(row, comment="  ".join(_comment(c) for c in kept)))
-    last = rows[-1] if rows else Entry(0, "", "", 0, 0, 0)
-    for comment in waiting:
-        at = last if (comment.column or 1) > 1 else replace(last, indent=0, block=-1)
-        result.append(_comment_line(comment, at))
-    return result
+    return [*result, *(_comment_line(comment, rows, None) for comment in waiting)]
 
 
-def _alone(text: str, comment: Token, row: Entry) -> bool:
-    return (comment.line or 0) < row.first
-
-
-def _comment_line(comment: Token, row: Entry) -> Entry:
-    line = comment.line or 0
-    return Entry(row.indent, "", _comment(comment), line, line, row.block)
+def _comment_line(comment: Token, above: list[Entry], below: Entry | None) -> Entry:
+    """A comment alone on its line: set with what follows, or with what it follows when it stands deeper."""
+    line, column = comment.line or 0, comment.column or 1
+    home = below
+    if below is None or column > below.column:
+        home = next((row for row in reversed(above) if row.column <= column), below)
+    indent, block = (0, -1) if home is None else (home.indent, home.block)
+    return Entry(indent, "", _comment(comment), line, line, column, block)
 
 
 def _comment(token: Token) -> str:

@@ -151,6 +151,8 @@ def _foreign_sign(stuck: Stuck) -> Diagnostic | None:
     before = stuck.previous
     if sign == "/" and before is not None and before.type == "SLASH" and before.end_pos == token.start_pos:
         return stuck.say("D136", at=span(stuck.source, before).to(stuck.at), sign="//")
+    if sign == "/" and pair == "//":
+        return stuck.say("D136", at=Span(stuck.source, token.start_pos, token.end_pos + 1), sign="//")
     if sign in ("%", "\\"):
         return stuck.say("D136", sign=sign)
     if sign == "." and behind is not None and behind.type in ("TIMES", "SLASH", "POWER", "PRIME"):
@@ -162,8 +164,8 @@ def _foreign_sign(stuck: Stuck) -> Diagnostic | None:
         return None
     if sign == ";":
         return stuck.say("D113")
-    if sign in "{}":
-        return stuck.say("D114", sign=sign)
+    if sign in "{}" or pair == "_{":
+        return stuck.say("D114", sign=pair[-1])
     if sign == "|":
         return stuck.say("D126")
     if sign == "_":

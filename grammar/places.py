@@ -116,7 +116,9 @@ class Files:
     def _loop(self, file: PythonFile, at: Span) -> Span:
         """Python 3.11 says that the whole `for` statement asks its iterable; what asks is the iterable."""
         if at.text.startswith("for "):
-            loops = [node for node in file.enclosing(at) if isinstance(node, ast.For) and file.span_of(node) == at]
+            loops = [
+                node for node in file.enclosing(at) if isinstance(node, ast.For) and file.span_of(node) == at
+            ]
             return file.span_of(loops[-1].iter) if loops else at
         return at
 

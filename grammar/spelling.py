@@ -124,6 +124,8 @@ def _ascii_token(token: Token) -> Token:
         return retyped_text(token, words.ascii_bars(token))
     if kind == "FOR":
         return retyped_text(token, "for")
+    if kind == "POWER":
+        return retyped_text(token, "^")
     return retyped_text(token, "-") if kind == "MINUS" else token
 
 
@@ -135,6 +137,8 @@ def _unicode_token(token: Token, quantifier: bool) -> Token:
         return retyped_text(token, words.unicode_name(token))
     if kind in ("OPEN_BARS", "CLOSE_BARS"):
         return retyped_text(token, words.unicode_bars(token))
+    if kind == "POWER":
+        return retyped_text(token, "^")
     return retyped_text(token, "∀") if kind == "FOR" and quantifier else token
 
 

@@ -201,6 +201,8 @@ class _Layout:
             ends_line = self._next(at, skip=False)[1] in ("NEWLINE", "")
             names = self.head is not None and self.head.type in ("SUBJECT_TO", "GIVEN", "FIND")
             return ends_line or not names or token.type in _NEVER_LABELS
+        if behind == "IN":  # `root in simplex` is a constraint, `given in: real` a mistake
+            return self._next(at, skip=False)[1] == "COLON"
         if behind == "LSQB":  # `root[0] <= 1` indexes, `minimize [1, 2]` is a mistake
             return self.tokens[at].start_pos > token.end_pos
         return behind not in _AFTER_A_NAME
