@@ -6,7 +6,7 @@ from declarative import ir
 from declarative.analyse.curvature import Curvatures
 from declarative.analyse.scope import Scope as Declarations
 from declarative.analyse.signs import Signs
-from declarative.backends.cvxpy.printer import ConvexPrinter, sides
+from declarative.backends.cvxpy.printer import ConvexPrinter
 from declarative.backends.jax import emit as emit_jax
 from declarative.backends.jax.functions import broadcast
 from declarative.backends.jax.printer import Block, tidy
@@ -49,7 +49,7 @@ def _program(scope: Scope) -> str:
     assert isinstance(statement, ir.Minimize)
     function = Function(scope)
     curvatures = Curvatures(Signs(Declarations.of(problem)))
-    printer = ConvexPrinter(function, [statement.value, *sides(problem)], curvatures)
+    printer = ConvexPrinter(function, statement.value, curvatures)
     function.printer = printer
     block = function.block
     for unknown in problem.unknowns:

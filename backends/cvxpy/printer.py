@@ -7,7 +7,7 @@ holds further parameters is named by a variable of its own (`define`, `above`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from declarative import ir
 from declarative.analyse.curvature import squared
@@ -27,13 +27,15 @@ SPECIAL = frozenset({"div", "quad_over_lin", "solve", "huber"})
 class ConvexPrinter(Printer):
     """Prints what a program of cvxpy holds; `host` prints the parts that JAX computes."""
 
-    def __init__(self, function: Function, roots: list[ir.Expr], curvature: Callable[[ir.Expr], Curvature]):
+    def __init__(self, function: Function, objective: ir.Expr, curvature: Callable[[ir.Expr], Curvature]):
         problem = function.scope.problem
+        roots = [objective, *sides(problem)]
         super().__init__(problem, function.scope.names, roots, taken={"model", "given", "cp", "ct", "np"})
         self.host = Printer(problem, function.scope.names, roots)
         self.host.reads, self.host.dims, self.host.used = self.reads, self.dims, self.used
         self.signs, self.constant = Signs(Declarations.of(problem)), constants()
         self.curvature = curvature
+        self.linear = set(map(id, _terms(objective)))
 
     # ---- where the two languages meet ------------------------------------------------------------
 
@@ -67,7 +69,7 @@ class ConvexPrinter(Printer):
             return self._number(node, block)
         pair = as_quadratic(node)
         if pair is not None:
-            return self._quadratic(*pair, scale=None, block=block)
+            return self._quadratic(*pair, scale=None, linear=id(node) in self.linear, block=block)
         match node:
             case ir.Apply(atom="mul", args=(left, right)) if self._scaled(node) is not None:
                 return self._scaled(node, block) or ""
@@ -125,10 +127,13 @@ class ConvexPrinter(Printer):
         for factor, other in (node.args, node.args[::-1]):
             pair = None if self.constant(other) else as_quadratic(other)
             if self.constant(factor) and pair is not None and pair[1] is not None and not factor.type.shape:
-                return "" if block is None else self._quadratic(*pair, scale=factor, block=block)
+                linear = id(node) in self.linear
+                return "" if block is None else self._quadratic(*pair, factor, linear, block)
         return None
 
-    def _quadratic(self, x: ir.Expr, matrix: ir.Expr | None, scale: ir.Expr | None, block: Block) -> str:
+    def _quadratic(
+        self, x: ir.Expr, matrix: ir.Expr | None, scale: ir.Expr | None, linear: bool, block: Block
+    ) -> str:
         """x' @ M @ x; M = A' @ A becomes the squares of A @ x, for which any place is good enough."""
         if matrix is None:
             return f"cp.sum_squares({self.text(x, block)})"
@@ -139,8 +144,10 @@ class ConvexPrinter(Printer):
             matrix = ir.Apply("mul", (scale, matrix), matrix.type)
         sign = "-" if self.signs.nsd(matrix) else ""
         inner = ir.Apply("neg", (matrix,), matrix.type) if sign else matrix
-        weights = f"given({tidy(self.host.text(inner, block))})"
-        return f"{sign}cp.quad_form({self.free(x, block)}, {weights}, assume_PSD=True)"
+        weights = tidy(self.host.text(inner, block))
+        if not linear:  # cvxpy wants a parameter's factor there, which the matrix must have: pd, then
+            return f"{sign}cp.sum_squares(given(jnp.linalg.cholesky({weights}).T) @ {self.free(x, block)})"
+        return f"{sign}cp.quad_form({self.free(x, block)}, given({weights}), assume_PSD=True)"
 
     def _gathered(self, array: ir.Expr, items: tuple[ir.Expr | ir.Slice, ...], block: Block) -> str:
         """An index from the data along the first axis: a product with rows of the identity."""
@@ -165,7 +172,7 @@ class ConvexPrinter(Printer):
         if node.where is not None and not self.holds_data(node.where):
             loops += f" if {tidy(self.text(node.where, inner))}"
         elif node.where is not None:
-            mask = f"given({tidy(self.host.text(node.where, inner))} * 1.0)"
+            mask = f"given(({tidy(self.host.text(node.where, inner))}) * 1.0, 'nonneg')"
             body = f"cp.multiply({mask}, {tidy(self.free(node.body, inner))})"
         if inner.lines:  # names inside the loop: a function of the indices holds them
             name = self.fresh("term")
@@ -195,6 +202,19 @@ def plain(node: ir.Expr) -> bool:
             comparison = ATOMS[atom].result == "bool"
             return (atom in ARITHMETIC or comparison) and all(map(plain, args))
     return False
+
+
+def _terms(node: ir.Expr) -> Iterator[ir.Expr]:
+    """The terms of an objective, which cvxpy keeps quadratic."""
+    yield node
+    match node:
+        case ir.Apply(atom="add" | "sub" | "neg" | "sum", args=args):
+            for arg in args:
+                yield from _terms(arg)
+        case ir.Reduce(op="sum" | "mean", body=body, where=None):
+            yield from _terms(body)
+        case ir.Apply(atom="mul", args=(left, right)) if plain(left):
+            yield from _terms(right)
 
 
 def _gram(matrix: ir.Expr) -> ir.Expr | None:
