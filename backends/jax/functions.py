@@ -33,8 +33,11 @@ def smooth(scope: Scope, variant: Variant) -> Form:
 
 def least_squares(scope: Scope, variant: Variant) -> Form:
     residuals = variant.facts.residuals or ()
-    function = Function(scope, residuals)
-    parts = [f"    {tidy(function.expr(residual))}," for residual in residuals]
+    function = Function(scope, [part for r in residuals for part in (r.value, *_filter(r.where))])
+    parts = [
+        f"    {tidy(_quantified(function, [r.value], r.binders, r.where, str, '0.0'))},{comment(r.value)}"
+        for r in residuals
+    ]
     function.returns("return rt.flat(", *parts, "    like=params,", ")")
     text = function.text(
         "residuals(flat, params)", "The sum of their squares is what is minimised.", "unpack(flat, params)"
@@ -95,7 +98,7 @@ def cost(scope: Scope) -> str:
 def constraints(scope: Scope, kind: type[ir.Equality | ir.Inequality]) -> str:
     """All equalities (zero where they hold) or inequalities (at most zero), one after the other."""
     chosen = [c for c in scope.problem.constraints if isinstance(c, kind)]
-    function = Function(scope, [side for c in chosen for side in (c.left, c.right)])
+    function = Function(scope, [part for c in chosen for part in (c.left, c.right, *_filter(c.where))])
     parts = [f"    {_difference(function, c)},{comment(c, c.label)}" for c in chosen]
     function.returns("return rt.flat(", *parts, "    like=params,", ")")
     name, doc = ("equalities", "Zero where they hold.") if kind is ir.Equality else (
@@ -106,16 +109,30 @@ def constraints(scope: Scope, kind: type[ir.Equality | ir.Inequality]) -> str:
 
 
 def _difference(function: Function, constraint: ir.Equality | ir.Inequality) -> str:
-    left, right, printer = constraint.left, constraint.right, function.printer
-    if not constraint.binders:
-        return difference(function.expr(left), function.expr(right))
-    over, mask = printer.ranges(constraint.binders, constraint.where, function.block)
-    body = printer.function([left, right], constraint.binders, function.block, difference)
-    values = f"jax.vmap({body})({over})"
-    if mask is None:
-        return values
     neutral = "0.0" if isinstance(constraint, ir.Equality) else "-1.0"
-    return f"rt.mask_rows({values}, jax.vmap({mask})({over}), {neutral})"
+    sides = [constraint.left, constraint.right]
+    return _quantified(function, sides, constraint.binders, constraint.where, difference, neutral)
+
+
+def _quantified(
+    function: Function,
+    bodies: list[ir.Expr],
+    binders: tuple[ir.Binder, ...],
+    where: ir.Expr | None,
+    join: Callable[..., str],
+    neutral: str,
+) -> str:
+    """The joined bodies, stacked over the values of the index variables; `neutral` where a filter fails."""
+    printer, block = function.printer, function.block
+    if not binders:
+        return join(*(function.expr(body) for body in bodies))
+    over, mask = printer.ranges(binders, where, block)
+    values = f"jax.vmap({printer.function(bodies, binders, block, join)})({over})"
+    return values if mask is None else f"rt.mask_rows({values}, jax.vmap({mask})({over}), {neutral})"
+
+
+def _filter(where: ir.Expr | None) -> tuple[ir.Expr, ...]:
+    return () if where is None else (where,)
 
 
 def difference(left: str, right: str) -> str:
