@@ -103,6 +103,8 @@ def _relation(
             check.reports.add("D108", span, fix=fix, sign=op)
             good = False
             continue
+        if op == "!=" and strict:
+            continue  # a fact that no analysis uses
         if op == "!=":
             check.reports.add("D106", span)
             good = False

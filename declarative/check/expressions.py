@@ -141,7 +141,7 @@ class Lowering:
             return self.apply("transpose", (operand,), node.span)
         if node.op == "not":
             return self.apply("not", (operand,), node.span)
-        if isinstance(node.operand, tree.Number) and isinstance(operand, ir.Const):
+        if isinstance(operand, ir.Const) and operand.type.base in NUMBERS:
             return replace(operand, value=-operand.value, span=node.span)
         if isinstance(operand, ir.Size):
             return ir.Size(-operand.dim, span=node.span)

@@ -210,8 +210,8 @@ def _number(value: float | int | bool) -> str:
         return rf"\text{{{str(value).lower()}}}"
     if abs(value) == math.inf:
         return r"\infty" if value > 0 else r"-\infty"
-    if value == math.pi:
-        return r"\pi"
+    if abs(value) == math.pi:
+        return r"\pi" if value > 0 else r"-\pi"
     mantissa, _, exponent = f"{value:g}".partition("e")
     return rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if exponent else mantissa
 
@@ -225,22 +225,28 @@ def _operand(expr: ir.Expr, least: int) -> str:
 def _apply(expr: ir.Apply) -> str:
     atom, args = ATOMS[expr.atom], expr.args
     shown = [_operand(argument, _needed(expr, i)) for i, argument in enumerate(args)]
-    if expr.atom == "matmul" and len(args[0].type.shape) == 1 and not _is_row(args[0]):
-        shown[0] = _operand(args[0], 9) + r"^\top"
+    if expr.atom == "matmul" and len(args[0].type.shape) == 1:
+        shown[0] = _row(args[0])
     if expr.atom == "mul" and isinstance(args[1], ir.Const):
         return rf"{shown[0]} \cdot {shown[1]}"
     attrs = {key: _dim(value) if isinstance(value, Dim) else value for key, value in expr.attrs}
     return atom.latex.format(*shown, args=", ".join(shown), **attrs)
 
 
-def _is_row(expr: ir.Expr) -> bool:
-    """Whether its LaTeX already starts with a transposed vector, as that of x' @ A does."""
-    return isinstance(expr, ir.Apply) and expr.atom == "matmul" and len(expr.args[0].type.shape) == 1
+def _row(expr: ir.Expr) -> str:
+    """A vector at the left of a product, transposed as papers write it: x' A of (x' A) y stays as it is."""
+    match expr:
+        case ir.Apply(atom="matmul", args=(left, _)) if len(left.type.shape) == 1:
+            return expression(expr)
+        case ir.Apply(atom="mul", args=(scale, vector)) if not scale.type.shape:
+            return rf"{_operand(scale, PRODUCT)} \, {_row(vector)}"
+        case _:
+            return _operand(expr, 9) + r"^\top"
 
 
 def _needed(expr: ir.Apply, position: int) -> int:
     """How tightly an argument must bind where its template does not enclose it."""
-    if expr.atom == "div":
+    if expr.atom in ("div", "where"):
         return 0
     if expr.atom == "pow":
         return 9 if position == 0 else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 
 from declarative import ir
@@ -16,6 +17,10 @@ PROPERTIES = (
     "static", "nonneg", "positive", "nonpos", "negative", "symmetric", "psd", "pd", "skew", "diagonal",
 )  # fmt: skip
 IN_PLACE = ("argmin", "argmax", "min", "max")
+KEYWORDS = frozenset(
+    "problem def extern import from given find let minimize maximize fixed root equilibrium ode subject such assume "
+    "options return".split()
+)
 Names = Mapping[int, str]  # id of a shared value -> the `let` that names it
 
 
@@ -57,20 +62,27 @@ def _problem(problem: ir.Problem) -> str:
         lets.append(f"{binding_.name} = {_expr(binding_.value, names)}")
         names[id(binding_.value)] = binding_.name
     lines = [*_doc(problem.doc, ""), f"problem {problem.name}"]
-    lines += _block("given", [_parameter(param) for param in problem.params])
-    lines += _block("find", [_variable(variable) for variable in problem.unknowns])
-    lines += _block("let", lets)
+    lines += _names("given", [_parameter(param) for param in problem.params])
+    lines += _names("find", [_variable(variable) for variable in problem.unknowns])
+    lines += _names("let", lets)
     lines += _statement(problem.statement, names)
     lines += _block("subject to", [_constraint(one, names) for one in problem.constraints])
     lines += _block("assume", [_constraint(one, names) for one in problem.assumptions])
     lines += _block("options", [f"{key} = {value}" for key, value in problem.options])
-    lines += _block("return", [_output(output, names) for output in problem.outputs])
+    lines += _names("return", [_output(output, names) for output in problem.outputs])
     return "\n".join(lines)
 
 
 def _block(keyword: str, items: Iterable[str]) -> list[str]:
     lines = [f"    {line}" for item in items for line in item.split("\n")]
     return [f"  {keyword}", *lines] if lines else []
+
+
+def _names(keyword: str, items: list[str]) -> list[str]:
+    """A block of names; where one is spelt like a statement's keyword, no line may start with it."""
+    if not any(re.match(r"\w+", item.split("\n")[-1])[0] in KEYWORDS for item in items):  # type: ignore[index]
+        return _block(keyword, items)
+    return [f"  {keyword} {', '.join(item.split(chr(10))[-1] for item in items)}"]
 
 
 def _doc(doc: str, indent: str) -> list[str]:
@@ -206,8 +218,8 @@ def _list(args: Iterable[ir.Expr], names: Names) -> str:
 def _number(value: float | int | bool) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    if value == math.pi:
-        return "pi"
+    if abs(value) == math.pi:
+        return "pi" if value > 0 else "-pi"
     return repr(value)
 
 
