@@ -67,8 +67,8 @@ def _minimisation(problem: Problem, statement: Minimize, structure: Structure) -
     blames = tuple(_blames(problem, statement, structure))
     unique, differentiable = certificates(problem, cls, convex, constrained, smooth, curvature)
     if known is not None and known.name == "sphere":
-        unique = Certificate(None, "unique unless the point is the centre")
-        differentiable = Certificate(None, "differentiable unless the point is the centre")
+        unique = Certificate(None, "unless the point is the centre")
+        differentiable = Certificate(None, "unless the point is the centre")
     findings = [] if known is not None else list(blames)
     if cls is Class.LP and constrained:
         findings.append(diagnostic("D304", statement.span))

@@ -113,6 +113,8 @@ class Signs:
         match expr:
             case Const(value=value):
                 return value > 0
+            case Size(dim=dim):  # an axis has an entry, otherwise there is nothing to be said about it
+                return bool(dim.terms) and all(factor > 0 for _, factor in dim.terms)
             case Param() | Unknown():
                 if "positive" in self.scope.properties(expr):
                     return True

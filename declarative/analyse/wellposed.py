@@ -17,7 +17,7 @@ from declarative.ir import Apply, Expr, FixedPoint, Index, Minimize, Problem, Ro
 from declarative.walk import constant as number
 
 REGULAR = (
-    "differentiable where the active constraints are independent, their multipliers are not zero, "
+    "where the active constraints are independent, their multipliers are not zero, "
     "and the Hessian is positive definite along them"
 )
 
@@ -30,11 +30,11 @@ def certificates(
         case Minimize(value=value, sense=sense):
             return _minimiser(problem, value, sense, cls, convex, constrained, smooth, curvature)
         case FixedPoint(maps=maps):
-            return _fixed_point(maps, curvature.signs)
+            return _fixed_point(maps, smooth, curvature.signs)
         case Root():
             return (
-                Certificate(None, "locally unique where the Jacobian of the equations is nonsingular"),
-                Certificate(None, "differentiable where the Jacobian of the equations is nonsingular"),
+                Certificate(None, "locally, where the Jacobian of the equations is nonsingular"),
+                Certificate(None, "where the Jacobian of the equations is nonsingular"),
             )
         case _:
             unknown = Certificate(None, f"nothing is certified for a problem of class {cls.value}")
@@ -57,23 +57,23 @@ def _minimiser(
     if not convex:
         return (
             Certificate(None, "a local solution; isolated where the Hessian is positive definite"),
-            Certificate(None, REGULAR if constrained else "differentiable where the Hessian is nonsingular"),
+            Certificate(None, REGULAR if constrained else "where the Hessian is nonsingular"),
         )
     strong = strongly_convex(problem, value, sense, curvature)
     if strong is not None:
         unique = Certificate(True, f"the objective is strongly convex: {strong}")
         if not constrained and smooth:
             return unique, Certificate(True, "smooth and strongly convex, without constraints")
-        return unique, Certificate(None, REGULAR if constrained else "differentiable away from kinks")
+        return unique, Certificate(None, REGULAR if constrained else "away from kinks")
     if cls is Class.LP:
-        condition = "unique unless an edge or face of the feasible set is optimal as a whole"
+        condition = "unless an edge or face of the feasible set is optimal as a whole"
     elif constrained:
-        condition = "unique where the Hessian is positive definite along the active constraints"
+        condition = "where the Hessian is positive definite along the active constraints"
     else:
-        condition = "unique where the Hessian is positive definite at the solution"
+        condition = "where the Hessian is positive definite at the solution"
     if constrained or not smooth:
         return Certificate(None, condition), Certificate(None, REGULAR)
-    return Certificate(None, condition), Certificate(None, "differentiable where the Hessian is nonsingular")
+    return Certificate(None, condition), Certificate(None, "where the Hessian is nonsingular")
 
 
 def strongly_convex(problem: Problem, value: Expr, sense: int, curvature: Curvatures) -> str | None:
@@ -212,16 +212,21 @@ def _scaled(bound: Bound, factor: Expr, atom: str) -> Bound:
     return bound.times(1.0, f"max|{text}|" if atom == "mul" else f"‖{text}‖")
 
 
-def _fixed_point(maps: tuple[tuple[str, Expr], ...], signs: Signs) -> tuple[Certificate, Certificate]:
-    jacobian = "differentiable where 1 is no eigenvalue of the map's Jacobian"
-    open_ = Certificate(None, "unique where the map is a contraction, and locally where 1 is no eigenvalue")
+def _fixed_point(
+    maps: tuple[tuple[str, Expr], ...], smooth: bool, signs: Signs
+) -> tuple[Certificate, Certificate]:
+    jacobian = "where 1 is no eigenvalue of the map's Jacobian"
+    open_ = Certificate(None, "where the map is a contraction, and locally where 1 is no eigenvalue")
     bound = lipschitz(maps[0][1], signs) if len(maps) == 1 else None
     if bound is None:
         return open_, Certificate(None, jacobian)
     if bound.value is not None:
         if bound.value < 1:
             reason = f"the map is a contraction with factor {bound.value:g}"
-            return Certificate(True, reason), Certificate(None, jacobian + ", as every smooth contraction is")
+            regular = (
+                Certificate(True, "a smooth contraction") if smooth else Certificate(None, "away from kinks")
+            )
+            return Certificate(True, reason), regular
         return open_, Certificate(None, jacobian)
-    condition = f"unique if {bound} < 1, which makes the map a contraction"
-    return Certificate(None, condition), Certificate(None, f"differentiable if {bound} < 1; {jacobian}")
+    condition = f"if {bound} < 1, which makes the map a contraction"
+    return Certificate(None, condition), Certificate(None, f"if {bound} < 1, and {jacobian}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
+
 from declarative.analyse import Certificate, Facts
 from declarative.plan.choose import Answer, Choice
 from declarative.plan.engine import Accept, Variant
@@ -37,9 +39,13 @@ def _described(facts: Facts) -> list[str]:
         label = facts.blame.labels[0]
         lines.append(f"                line {label.span.line}: {label.text}")
     lines.append(f"smooth          {'yes' if facts.smooth else 'no'}")
-    lines.append(f"unique          {_certified(facts.unique)}")
-    lines.append(f"differentiable  {_certified(facts.differentiable)}")
+    lines.extend(_wrapped("unique", _certified(facts.unique)))
+    lines.extend(_wrapped("differentiable", _certified(facts.differentiable)))
     return lines
+
+
+def _wrapped(name: str, text: str) -> list[str]:
+    return wrap(text, 100, initial_indent=f"{name:<16}", subsequent_indent=" " * 16)
 
 
 def _certified(certificate: Certificate) -> str:
@@ -59,7 +65,8 @@ def _answers(choice: Choice) -> list[str]:
         mark = "*" if engine is choice.engine else " "
         verdict = best.verdict
         if isinstance(verdict, Accept):
-            where = "" if not best.variant.steps else f" [after {len(best.variant.steps)} rewrite(s)]"
+            steps = len(best.variant.steps)
+            where = f" [after {steps} rewrite{'s' if steps > 1 else ''}]" if steps else ""
             lines.append(f"{mark} {engine.name:<{width}}  yes, cost {verdict.cost:g}: {verdict.why}{where}")
         else:
             lines.append(f"{mark} {engine.name:<{width}}  no: {verdict.why}")
