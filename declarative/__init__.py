@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -73,12 +74,21 @@ def __getattr__(name: str) -> Any:
         value = getattr(import_module(home), attribute)
     elif name in ("torch", "nn"):
         value = import_module(f"declarative.{name}")
-    elif name in _SYMBOLS:
-        value = getattr(import_module("declarative.grammar.python"), name)
+    elif name.startswith("_") or find_spec(f"declarative.{name}") is not None:  # Python imports folders itself
+        raise AttributeError(name)
+    elif name in _symbols():
+        value = _symbols()[name]
     else:
         raise AttributeError(f"module 'declarative' has no attribute {name!r}")
     globals()[name] = value
     return value
+
+
+def _symbols() -> dict[str, Any]:
+    """What the body of a decorated function is written with: `dc.find`, `dc.minimize`, `dc.sum_squares`, ..."""
+    from declarative.grammar.namespace import NAMESPACE
+
+    return NAMESPACE
 
 
 class _Package(ModuleType):
@@ -93,4 +103,4 @@ sys.modules[__name__].__class__ = _Package
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES, *_SYMBOLS, "torch", "nn"})
+    return sorted({*globals(), *_HOMES, *_symbols(), "torch", "nn"})
