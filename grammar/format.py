@@ -218,21 +218,20 @@ def _in_ranges(tokens: Sequence[Token]) -> frozenset[int]:
     found: set[int] = set()
     for at, token in enumerate(tokens):
         if token.type == "RANGE":
-            found |= _operators(tokens, range(at - 1, -1, -1), ends=CLOSERS.values())
-            found |= _operators(tokens, range(at + 1, len(tokens)), ends=CLOSERS)
+            found |= _operators(tokens, range(at - 1, -1, -1))
+            found |= _operators(tokens, range(at + 1, len(tokens)))
     return frozenset(found)
 
 
-def _operators(tokens: Sequence[Token], places: range, ends: object) -> set[int]:
+def _operators(tokens: Sequence[Token], places: range) -> set[int]:
+    """The operators of an operand that is read from one end, up to the bracket or the keyword around it."""
     found: set[int] = set()
     depth = 0
+    outside = 1 if places.step < 0 else -1
     for index in places:
         kind = tokens[index].type
         depth += (kind in CLOSERS.values()) - (kind in CLOSERS)
-        outside = abs(depth) == 1 and kind in ends  # type: ignore[operator]
-        if outside and depth == (1 if places.step < 0 else -1):
-            break
-        if depth == 0 and kind in ("IN", "FOR", "WHERE", "COMMA"):
+        if depth == outside or (depth == 0 and kind in ("IN", "FOR", "WHERE", "COMMA")):
             break
         if depth == 0 and kind in ("PLUS", "MINUS", "TIMES", "SLASH"):
             found.add(index)
@@ -252,8 +251,9 @@ class Entry:
     first: int  # the source lines it comes from
     last: int
     column: int
-    block: int  # the statement it belongs to
-    heads: str = ""  # its statement's keyword, on that statement's first line
+    statement: int  # the number of the one it belongs to
+    keyword: str = ""  # its statement's keyword, on that statement's first line
+    alone: bool = False  # the keyword of a list that follows on lines of its own
 
 
 def _print(blocks: list[list[Row]], comments: list[Token], heads: list[str]) -> str:
@@ -265,9 +265,9 @@ def _print(blocks: list[list[Row]], comments: list[Token], heads: list[str]) -> 
             row.tokens[0].line or 0,
             row.tokens[-1].end_line or 0,
             row.tokens[0].column or 1,
-            # a keyword alone is no part of the columns below it
-            number if index or len(row.tokens) > 1 else -1 - number,
+            number,
             heads[number] if index == 0 else "",
+            alone=index == 0 and len(row.tokens) == 1,
         )
         for number, block in enumerate(blocks)
         for index, row in enumerate(block)
@@ -295,11 +295,22 @@ def _merge(rows: list[Entry], ends: list[int], comments: list[Token]) -> list[En
 def _comment_line(comment: Token, above: list[Entry], below: Entry | None) -> Entry:
     """A comment alone on its line: set with what follows, or with what it follows when it stands deeper."""
     line, column = comment.line or 0, comment.column or 1
-    home = below
+    indent = 0 if below is None else below.indent
     if below is None or column > below.column:
-        home = next((row for row in reversed(above) if row.column <= column), below)
-    indent, block = (0, -1) if home is None else (home.indent, home.block)
-    return Entry(indent, "", _comment(comment), line, line, column, block)
+        indent = max(indent, _level(column, above))
+    return Entry(indent, "", _comment(comment), line, line, column, -1)
+
+
+def _level(column: int, above: list[Entry]) -> int:
+    """The indentation of a comment in this column behind some rows: in the last statement's list, or beside it."""
+    if not above:
+        return 0
+    head = next(row for row in above if row.statement == above[-1].statement)
+    if column <= head.column:
+        return head.indent if column > 1 else 0
+    if head.keyword in _TOP:
+        return _STEP if head.keyword == "PROBLEM" else 0
+    return head.indent + _STEP if head.alone else head.indent
 
 
 def _comment(token: Token) -> str:
@@ -315,21 +326,23 @@ def _align_comments(lines: list[Entry]) -> list[Entry]:
     """The comments behind the lines of one statement start in one column."""
     columns: dict[int, int] = {}
     for line in lines:
-        if line.text and line.comment:
-            columns[line.block] = max(columns.get(line.block, 0), line.indent + len(line.text) + 2)
-    return [
-        replace(line, text=line.text.ljust(columns[line.block] - line.indent) + line.comment, comment="")
-        if line.text and line.comment
-        else line
-        for line in lines
-    ]
+        if line.text and line.comment and not line.alone:
+            columns[line.statement] = max(columns.get(line.statement, 0), line.indent + len(line.text) + 2)
+    return [_with_comment(line, 0 if line.alone else columns.get(line.statement, 0)) for line in lines]
+
+
+def _with_comment(line: Entry, column: int) -> Entry:
+    if not (line.text and line.comment):
+        return line
+    width = max(column - line.indent, len(line.text) + 2)
+    return replace(line, text=line.text.ljust(width) + line.comment, comment="")
 
 
 def _with_blanks(lines: list[Entry]) -> str:
     """At most one blank line where the author had some; always one before a problem and its comments."""
     forced: set[int] = set()
     for index, line in enumerate(lines):
-        if line.heads == "PROBLEM":
+        if line.keyword == "PROBLEM":
             start = index
             while start and not lines[start - 1].text and lines[start - 1].last + 1 == lines[start].first:
                 start -= 1
