@@ -33,7 +33,8 @@ def _nodes(value: object) -> Iterator[ir.Node]:
 
 def children(node: ir.Node) -> Iterator[ir.Node]:
     """The nodes directly under this one, in order."""
-    for name in _parts(type(node)):
+    kind: Any = type(node)
+    for name in _parts(kind):
         yield from _nodes(getattr(node, name))
 
 
@@ -78,7 +79,8 @@ def rewrite(node: N, rule: Callable[[ir.Node], ir.Node]) -> N:
 
 def _rebuilt(node: ir.Node, made: Mapping[int, ir.Node]) -> ir.Node:
     changed: dict[str, object] = {}
-    for name in _parts(type(node)):
+    kind: Any = type(node)
+    for name in _parts(kind):
         old = getattr(node, name)
         new = _replaced(old, made)
         if new is not old:
@@ -123,6 +125,15 @@ def free_bounds(node: ir.Node) -> frozenset[str]:
             inside -= {binder.name for binder in current.binders}
         free[id(current)] = inside
     return free[id(node)]
+
+
+def extent(node: ir.Node) -> tuple[int, int]:
+    """The longest way down, and the number of nodes if what is shared were written out."""
+    found: dict[int, tuple[int, int]] = {}
+    for current in bottom_up(node):
+        below = [found[id(child)] for child in children(current)]
+        found[id(current)] = 1 + max((d for d, _ in below), default=0), 1 + sum(size for _, size in below)
+    return found[id(node)]
 
 
 def contains(node: ir.Node, kind: type[ir.Node] | tuple[type[ir.Node], ...]) -> bool:

@@ -19,6 +19,7 @@ from declarative.grammar import tree
 if TYPE_CHECKING:
     from declarative.check.expressions import Lowering
 
+EXPANSIONS = 5_000  # of definitions, in one file: more is an explosion
 SIZES = ("shape", "size", "k")  # attributes that are written as further arguments
 
 
@@ -122,6 +123,8 @@ def _expand(check: Lowering, node: tree.Call, item: tree.Def, home: Library) -> 
     values = {name: check.expr(value) for name, value in (given or {}).items() if value is not None}
     if given is None or None in values.values():
         return None
+    if not _affordable(check, node):
+        return None
     if item.name.name in check.expanding:
         check.reports.add("D210", node.span, name=item.name.name)
         return None
@@ -139,6 +142,15 @@ def _expand(check: Lowering, node: tree.Call, item: tree.Def, home: Library) -> 
         if not _fits(inside, node, item, scope):
             return None
         return inside.expr(item.body)
+
+
+def _affordable(check: Lowering, node: tree.Call) -> bool:
+    check.reports.expansions += 1
+    if check.reports.expansions == EXPANSIONS:
+        check.reports.add(
+            "D286", node.span, name=node.function.name, why=f"more than {EXPANSIONS} calls of definitions"
+        )
+    return check.reports.expansions < EXPANSIONS
 
 
 def _fits(inside: Lowering, node: tree.Call, item: tree.Def, scope: Scope) -> bool:
@@ -193,6 +205,8 @@ def _dual(check: Lowering, node: tree.Call) -> ir.Expr | None:
         check.reports.add("D263", node.span)
         return None
     label = node.args[0]
+    if label.name in outputs.labels - set(outputs.duals):
+        return None
     if label.name not in outputs.duals:
         near = nearest(label.name, outputs.duals)
         fix = Fix(label.span, near) if near else None

@@ -40,6 +40,7 @@ class Outputs:
     """What only `return` may name: multipliers, the optimal value, and unknowns at a time."""
 
     duals: Mapping[str, ir.Type] = field(default_factory=dict)
+    labels: frozenset[str] = frozenset()  # also those of constraints that are wrong
     objective: bool = False
     has_labels: bool = True
     timed: Mapping[str, ir.Type] = field(default_factory=dict)
@@ -53,7 +54,7 @@ class Lowering:
     reports: Reports
     scope: Scope
     origins: Origins
-    problem_of: Callable[[tree.Problem, Library, Span], ir.Problem | None]
+    problem_of: Callable[[tree.Problem, Library, Span | None], ir.Problem | None]
     outputs: Outputs | None = None
     externs: dict[str, ir.ExternSignature] = field(default_factory=dict)
     expanding: tuple[str, ...] = ()

@@ -24,6 +24,7 @@ from declarative.grammar import tree
 from declarative.walk import names
 
 S = TypeVar("S", bound=tree.Node)
+ProblemOf = Callable[[tree.Problem, Library, "Span | None"], "ir.Problem | None"]
 Declared = tuple[tree.Name, tree.Declaration, str]  # a name, its declaration, "given" or "find"
 UNDETERMINED = "every dimension follows from the shape of a given, or is a `static int`"
 SOLVED = (tree.Objective, tree.FixedPoint, tree.Root, tree.Saddle, tree.Equilibrium, tree.Ode)
@@ -33,7 +34,7 @@ def lower_problem(
     node: tree.Problem,
     library: Library,
     reports: Reports,
-    problem_of: Callable[[tree.Problem, Library, Span], ir.Problem | None],
+    problem_of: ProblemOf,
 ) -> ir.Problem | None:
     """The problem in the IR, or None where it has an error."""
     before = reports.errors
@@ -49,7 +50,7 @@ class _Checker:
         node: tree.Problem,
         library: Library,
         reports: Reports,
-        problem_of: Callable[[tree.Problem, Library, Span], ir.Problem | None],
+        problem_of: ProblemOf,
     ):
         self.node = node
         self.reports = reports
@@ -72,7 +73,7 @@ class _Checker:
         params = tuple(self._parameter(name, declaration) for name, declaration, _ in self._of_kind("given"))
         variables = tuple(self._variable(name, declaration) for name, declaration, _ in self._of_kind("find"))
         unknowns = {variable.name: variable for variable in variables}
-        if not unknowns:
+        if not self._all(tree.Find):
             self.reports.add("D109", self.node.name.span, problem=self.node.name.name)
         labels: dict[str, Span] = {}
         statement = None if solved is None else lower_statement(self.lowering, solved, unknowns, labels)
@@ -83,7 +84,7 @@ class _Checker:
         self._no_constraints_beside_equations(solved, subject_to, variables)
         players = statement.players if isinstance(statement, ir.Equilibrium) else ()
         labelled = [c for c in (*constraints, *(c for p in players for c in p.constraints)) if c.label]
-        outputs = self._outputs(solved, statement, unknowns, labelled)
+        outputs = self._outputs(solved, statement, unknowns, labelled, frozenset(labels))
         if statement is None:
             return None
         problem = ir.Problem(
@@ -276,7 +277,7 @@ class _Checker:
 
     def _outputs(
         self, solved: Solved | None, statement: ir.Statement | None, unknowns: dict[str, ir.Variable],
-        labelled: Sequence[ir.Constraint],
+        labelled: Sequence[ir.Constraint], labels: frozenset[str],
     ) -> tuple[ir.Output, ...]:  # fmt: skip
         timed = (
             {name: variable.type for name, variable in unknowns.items()}
@@ -294,16 +295,22 @@ class _Checker:
         duals = {c.label: multiplier_type(c) for c in labelled if c.label is not None}
         minimizes = isinstance(solved, tree.Objective)
         context = Outputs(
-            duals, minimizes, isinstance(solved, tree.Objective | tree.Saddle | tree.Equilibrium), timed
+            duals,
+            labels,
+            minimizes,
+            isinstance(solved, tree.Objective | tree.Saddle | tree.Equilibrium),
+            timed,
         )
         lowering = self.lowering.within(self.scope, outputs=context)
         found: dict[str, ir.Output] = {}
         for position, binding in enumerate(written):
             value = lowering.expr(binding.value)
             name = binding.name.name if binding.name is not None else _output_name(binding.value, position)
+            if value is None:
+                continue
             if name in found:
                 self.reports.add("D283", binding.span, found[name].span, name=name)
-            elif value is not None:
+            else:
                 found[name] = ir.Output(name, value, span=binding.span)
         return tuple(found.values())
 

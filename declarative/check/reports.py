@@ -15,6 +15,7 @@ class Reports:
         self.found: list[Diagnostic] = []
         self._seen: set[tuple[str, str, int, int]] = set()
         self._calls: list[Span] = []
+        self.expansions = 0
 
     def add(self, code: str, span: Span, *more: Label | Span, fix: Fix | None = None, **fields: Any) -> None:
         """Notes a finding; a bare span in `more` gets the words of the catalogue's `also`."""

@@ -336,6 +336,18 @@ distance subject to the equations.
 """,
     ),
     Entry(
+        code="D286",
+        title="too large when expanded",
+        message="`{name}` becomes too large when its definitions are expanded",
+        label="{why}",
+        help="name repeated parts by `let`: they are computed once; write long sums as `sum(… for i in n)`",
+        page="""
+Each call of a `def` is replaced by its body. Definitions that call each other twice double at each step.
+
+    def f(r) = g(r) + g(r)      # write 2 * g(r)
+""",
+    ),
+    Entry(
         code="D285",
         title="unused let",
         severity="warning",
