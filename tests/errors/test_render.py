@@ -33,7 +33,9 @@ def test_wide_letters_take_two_columns() -> None:
 
 
 def test_labels_stand_in_the_order_of_lines_and_only_the_first_has_carets() -> None:
-    lines = shown(Label(span("a: real"), "first"), Label(span("problem"), "second"), Label(span("e f"), "third"))
+    lines = shown(
+        Label(span("a: real"), "first"), Label(span("problem"), "second"), Label(span("e f"), "third")
+    )
     assert lines[1:] == [
         " --> m.decl:2:8",
         "  |",

@@ -17,12 +17,15 @@ PROGRAMS = [
 ]
 # Words and signs of the language, of its neighbours, and of nobody.
 PIECES = (
-    "problem p|def f(x) = |extern def |import |from a import b|given |find |let |minimize |maximize |fixed point |root |"
-    "equilibrium|ode t in [0, 1]|subject to|such that|s.t.|assume |options |return |minimizes|over |for |in |where |if |"
-    "then |else |and |or |not |true|x|y|real|psd|n|dual|λ₁|ℝ|∞|½|2|1.5|1e999|.5|1..n|(|)|[|]|||||‖|||_1|‖₂|||_*|'|ᵀ|²|⁻¹|^|"
-    "**|*|·|/|@|+|-|−|==|!=|<=|≤|>=|<|>|⪰|>>|=|->|,|:|.|..|#|## doc|\n|\n  |\n\n| |\t|\r\n|;|{|}|\"|_|$|&|\x00|\ufeff|宽|:="
+    "problem p|def f(x) = |extern def |import |from a import b|given |find |let |minimize |maximize |fixed point |"
+    "root |equilibrium|ode t in [0, 1]|subject to|such that|s.t.|assume |options |return |minimizes|over |for |in |"
+    "where |if |then |else |and |or |not |true|x|y|real|psd|n|dual|λ₁|ℝ|∞|½|2|1.5|1e999|.5|1..n|(|)|[|]|||||‖|||_1|"
+    "‖₂|||_*|'|ᵀ|²|⁻¹|^|**|*|·|/|@|+|-|−|==|!=|<=|≤|>=|<|>|⪰|>>|=|->|,|:|.|..|#|## doc|\n|\n  |\n\n| |\t|\r\n|;|{|}|"
+    '"|_|$|&|\x00|\ufeff|宽|:='
 ).split("|")
-FUZZ = settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+FUZZ = settings(
+    max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
 
 
 def holds(text: str) -> None:
@@ -62,7 +65,9 @@ def test_any_pieces(text: str) -> None:
 @given(
     st.sampled_from(PROGRAMS),
     st.lists(
-        st.tuples(st.integers(0, 2000), st.integers(0, 12), st.one_of(st.sampled_from(PIECES), st.text(max_size=3))),
+        st.tuples(
+            st.integers(0, 2000), st.integers(0, 12), st.one_of(st.sampled_from(PIECES), st.text(max_size=3))
+        ),
         min_size=1,
         max_size=4,
     ),
@@ -79,7 +84,7 @@ def test_any_change_of_a_program(text: str, changes: list[tuple[int, int, str]])
 @given(st.sampled_from(PROGRAMS), st.randoms(use_true_random=False))
 def test_any_order_of_lines(text: str, random: object) -> None:
     lines = text.split("\n")
-    random.shuffle(lines)  # type: ignore[attr-defined]
+    random.shuffle(lines)
     holds("\n".join(lines))
 
 

@@ -39,7 +39,10 @@ def constraints(body: str) -> tuple[tree.Constraint, ...]:
         ("let s =\n y\nminimize s", "let s = y\nminimize s"),
         ("let s = y,\n t = s\nminimize t", "let s = y, t = s\nminimize t"),
         ("minimize y subject to x >= 0", "minimize y\nsubject to x >= 0"),
-        ("minimize y\nsubject to x[i] >= 0\n for i in n\n where i > 0", "minimize y\nsubject to x[i] >= 0 for i in n where i > 0"),
+        (
+            "minimize y\nsubject to x[i] >= 0\n for i in n\n where i > 0",
+            "minimize y\nsubject to x[i] >= 0 for i in n where i > 0",
+        ),
         ("minimize y  # one\n  # two\n  + 1", "minimize y + 1"),
     ],
 )
@@ -50,7 +53,7 @@ def test_a_statement_goes_on(broken: str, joined: str) -> None:
 def test_a_sign_begins_a_new_item_of_a_list() -> None:
     assert len(constraints("subject to\n x <= b\n -1 <= x\n +y <= 1")) == 3
     assert len(constraints("subject to x <= b -\n 1")) == 1
-    assert len(statements("root\n  A @ x = b\n  - x = b")[-1].equations) == 2  # type: ignore[union-attr]
+    assert len(statements("root\n  A @ x = b\n  - x = b")[-1].equations) == 2
 
 
 def test_player_lines_are_no_list_of_that_kind() -> None:
@@ -60,13 +63,17 @@ def test_player_lines_are_no_list_of_that_kind() -> None:
 
 
 def test_constraints_of_players_and_of_all() -> None:
-    *_, game, shared = statements("equilibrium\n x minimizes y subject to x >= 0, x <= 1\nsubject to sum(x) <= 3")
+    *_, game, shared = statements(
+        "equilibrium\n x minimizes y subject to x >= 0, x <= 1\nsubject to sum(x) <= 3"
+    )
     assert isinstance(game, tree.Equilibrium)
     assert len(game.players[0].constraints) == 2
     assert isinstance(shared, tree.SubjectTo)
 
 
-@pytest.mark.parametrize("word", ["root", "find", "let", "given", "minimize", "options", "ode", "return", "def", "as"])
+@pytest.mark.parametrize(
+    "word", ["root", "find", "let", "given", "minimize", "options", "ode", "return", "def", "as"]
+)
 def test_statement_words_are_names_elsewhere(word: str) -> None:
     body = f"let {word} = y\nminimize {word} * {word} + max({word}, 1)\nsubject to\n {word} <= 1\n"
     *_, goal, subject = statements(body)
@@ -194,12 +201,16 @@ def test_documentation_stays_with_what_it_describes() -> None:
     assert isinstance(function, tree.Def)
     assert problem.doc == "The problem.\nIn two lines.\nand a third"
     assert function.doc == "A function."
-    docs = [d.doc for s in problem.statements if isinstance(s, tree.Given | tree.Find) for d in s.declarations]
+    docs = [
+        d.doc for s in problem.statements if isinstance(s, tree.Given | tree.Find) for d in s.declarations
+    ]
     assert docs == ["both", "both", "before", "of y\nand after"]
 
 
 def test_spans_are_exact() -> None:
-    source = Source("p.decl", HEAD + "  minimize (x - b)' @ A @ (x - b) + ||x||_1\n  subject to cap: x <= 1 for i in n\n")
+    source = Source(
+        "p.decl", HEAD + "  minimize (x - b)' @ A @ (x - b) + ||x||_1\n  subject to cap: x <= 1 for i in n\n"
+    )
     file, _ = parse(source)
     assert file is not None
     problem = file.items[0]

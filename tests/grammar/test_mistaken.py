@@ -15,7 +15,10 @@ MISTAKEN = sorted((Path(__file__).parent / "mistaken").glob("*.decl"))
 
 def expected(text: str) -> list[tuple[str, int]]:
     """`# expect: D108 at line 6`, one a line at the head of the file."""
-    return [(code, int(line)) for code, line in re.findall(r"^# expect: (D\d+) at line (\d+)$", text, re.MULTILINE)]
+    return [
+        (code, int(line))
+        for code, line in re.findall(r"^# expect: (D\d+) at line (\d+)$", text, re.MULTILINE)
+    ]
 
 
 @pytest.mark.parametrize("path", MISTAKEN, ids=lambda path: path.stem)
