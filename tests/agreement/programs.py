@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 Rng = np.random.Generator
 
 
-@dataclass
+@dataclass(repr=False)
 class Program:
     """A program under construction; `text` is its source once every piece has been added."""
 
@@ -36,6 +36,9 @@ class Program:
         self.givens.append(f"    {name}: {declaration}")
         self.data[name] = np.asarray(value, float)
         return name
+
+    def __repr__(self) -> str:
+        return f"Program({self.text!r})"
 
     @property
     def text(self) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import declarative as dc
-from tests.oracles.data import folder
+from tests.oracles.data import first, folder
 
 PROGRAMS = {
     "box_projection": """
@@ -91,7 +91,7 @@ def test_solution_and_gradient(name: str) -> None:
         layer = layer.with_options(start={"x": near, "mu": values[0] + 0.01})
     solution = layer.solve(**theta)
     assert solution.ok, str(solution)
-    np.testing.assert_allclose(np.reshape(solution[0], expected.shape), expected, rtol=1e-7, atol=1e-7)
+    np.testing.assert_allclose(np.reshape(first(solution), expected.shape), expected, rtol=1e-7, atol=1e-7)
     with jax.enable_x64(True):
         theta = {key: jax.numpy.asarray(value) for key, value in theta.items()}
         gradient = jax.grad(lambda t: weights.ravel() @ layer(**t).ravel())(theta)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import declarative as dc
-from tests.oracles.data import folder
+from tests.oracles.data import first, folder
 from tests.oracles.qp_classes import PROGRAMS
 
 
@@ -24,7 +24,7 @@ def test_solution_and_gradient_of_every_instance(name: str) -> None:
 
     solution = layer.solve(**theta, **fixed)
     assert solution.ok, str(solution)
-    found = np.reshape(solution[0], (len(data["f_opt"]), -1))
+    found = np.reshape(first(solution), (len(data["f_opt"]), -1))
     np.testing.assert_allclose(found, data["x_primary_opt"], atol=1e-6)
 
     with jax.enable_x64(True):
