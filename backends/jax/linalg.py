@@ -15,6 +15,8 @@ from jax import Array, lax
 
 T = TypeVar("T")
 
+SMALL = 8  # matrices up to this order are safe, and faster, as a batch on every device
+
 
 def elementwise(function: Callable[..., Any], columns: bool = False) -> Callable[..., Any]:
     """`function` of one element; under `vmap`, however nested, a mapped loop on the CPU.
@@ -62,10 +64,16 @@ def lazily(needed: Array, compute: Callable[[], T], otherwise: T) -> T:
     return lax.while_loop(lambda carry: carry[0], body, (needed, otherwise))[1]
 
 
-@elementwise
 def cholesky(matrix: Array) -> Array:
     """Lower factor of a symmetric positive definite matrix; NaN where it is not."""
+    return _cholesky(matrix) if matrix.shape[-1] <= SMALL else _cholesky_each(matrix)
+
+
+def _cholesky(matrix: Array) -> Array:
     return lax.linalg.cholesky(matrix, symmetrize_input=False)
+
+
+_cholesky_each = elementwise(_cholesky)
 
 
 def cholesky_solve(factor: Array, rhs: Array) -> Array:

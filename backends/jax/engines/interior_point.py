@@ -104,25 +104,28 @@ def _solve(data: Quadratic, tol: Array, max_iter: Array) -> Root:
         valid &= jnp.all(jnp.isfinite(part))
     data = Quadratic(*(jnp.where(valid, part, 0) for part in data))
     problem = scaling.equilibrated(data)
-    state = embedding.iterate(problem, equalities, tol / 10, max_iter)
+    # Far below the tolerance the active set shows; it then gives the solution to rounding error.
+    state = embedding.iterate(problem, equalities, tol / 10, tol / 100000, max_iter)
     x, z, s = (part / state.best.tau for part in state.best[:3])
     polished = active_set.polish(problem, equalities, x, z, s)
 
-    inequality = jnp.arange(z.shape[0]) >= equalities
-    guess = ~inequality | (z > s)
-    raw = jnp.where(guess, z, 0)
-    residuals = [
-        optimality.residual(data, problem.columns * point, problem.rows * multipliers / problem.cost)
-        for point, multipliers in ((polished.x, polished.z), (x, raw))
-    ]
-    exact = residuals[0] <= residuals[1]
-    residual = jnp.where(exact, *residuals)
-    x, z = jnp.where(exact, polished.x, x), jnp.where(exact, polished.z, raw)
-    active = jnp.where(exact, polished.active, guess)
+    active = (jnp.arange(z.shape[0]) < equalities) | (z > s)
+    candidates = (polished.x, polished.z, polished.active), (x, jnp.where(active, z, 0), active), (x, z, active)
+    residuals = jnp.stack(
+        [
+            optimality.residual(data, problem.columns * point, problem.rows * multipliers / problem.cost)
+            for point, multipliers, _ in candidates
+        ]
+    )
+    # The interior point's small multipliers stay only where they are needed for a solution.
+    residuals = jnp.where(jnp.isfinite(residuals), residuals, jnp.inf)
+    pick = jnp.where(residuals[0] <= tol, 0, jnp.where(residuals[1] <= tol, 1, jnp.argmin(residuals)))
+    x, z, active = (jnp.stack(parts)[pick] for parts in zip(*candidates, strict=True))
+    residual, exact = residuals[pick], pick == 0
     factor = linalg.lazily(
         ~exact, lambda: linalg.cholesky(active_set.penalised(problem, active)), polished.factor
     )
-    status = _status(valid, optimality.convex(problem), state, residual, tol, max_iter)
+    status = _status(valid, optimality.convex(problem), state, residual, tol)
     z = problem.rows * z / problem.cost
     fixed = Fixed(active[equalities:], problem.columns, problem.rows, problem.cost, factor)
     y = Point(problem.columns * x, z[:equalities], z[equalities:])
@@ -130,12 +133,9 @@ def _solve(data: Quadratic, tol: Array, max_iter: Array) -> Root:
 
 
 def _status(
-    valid: Array, convex: Array, state: embedding.State, residual: Array, tol: Array, max_iter: Array
+    valid: Array, convex: Array, state: embedding.State, residual: Array, tol: Array
 ) -> Array:
-    exhausted = jnp.where(state.steps >= max_iter, Status.MAX_ITERATIONS.code, Status.INACCURATE.code)
-    close = residual <= jnp.sqrt(tol)
-    code = jnp.where(close, Status.INACCURATE.code, exhausted)
-    code = jnp.where(close | (state.steps >= max_iter), code, Status.DIVERGED.code)
+    code = jnp.where(residual <= jnp.sqrt(tol), Status.INACCURATE.code, Status.MAX_ITERATIONS.code)
     solved = (residual <= tol) & convex
     code = jnp.where(state.infeasible & ~solved, Status.INFEASIBLE.code, code)
     code = jnp.where(state.unbounded & ~solved, Status.UNBOUNDED.code, code)

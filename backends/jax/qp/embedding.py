@@ -20,6 +20,8 @@ from declarative.backends.jax.qp.scaling import Scaled
 REFINEMENTS = 6
 SHORT_STEP = 1e-6  # below it the iteration has stalled
 STALLS = 3  # short steps in a row before giving up
+PATIENCE = 20  # steps without a better point before giving up,
+ENOUGH = 2  # and where the tolerance is met
 
 
 class Iterate(NamedTuple):
@@ -36,20 +38,24 @@ class State(NamedTuple):
     error: Array  # of `best`
     steps: Array
     stalls: Array  # short steps in a row
+    waiting: Array  # steps since `best`
     delta: Array  # regularisation, raised where a factorisation fails
     infeasible: Array
     unbounded: Array
 
 
-def iterate(problem: Scaled, equalities: int, tol: float, max_iter: int) -> State:
-    """Runs until `best` meets the tolerance, a certificate is found, or no progress is made."""
+def iterate(problem: Scaled, equalities: int, tol: Array, target: Array, max_iter: Array) -> State:
+    """Runs until `best` meets the target, or the tolerance and no longer improves, or a certificate is
+    found, or no progress is made."""
     eps = float(jnp.finfo(problem.q.dtype).eps)
     inequality = jnp.arange(problem.d.shape[0]) >= equalities
     delta = jnp.full_like(problem.cost, eps**0.575)
 
     def going(state: State) -> Array:
-        done = (state.error < tol) | state.infeasible | state.unbounded
-        return (state.steps < max_iter) & (state.stalls < STALLS) & ~done
+        done = (state.error < target) | state.infeasible | state.unbounded
+        patience = jnp.where(state.error < tol, ENOUGH, PATIENCE)
+        stuck = (state.stalls >= STALLS) | (state.waiting >= patience)
+        return (state.steps < max_iter) & ~stuck & ~done
 
     def body(state: State) -> State:
         return _advance(problem, inequality, equalities, state)
@@ -58,7 +64,8 @@ def iterate(problem: Scaled, equalities: int, tol: float, max_iter: int) -> Stat
     error = _error(problem, start)
     nothing = jnp.zeros_like(start.tau, dtype=bool)
     count = jnp.zeros_like(nothing, dtype=jnp.int32)
-    return lax.while_loop(going, body, State(start, start, error, count, count, delta, nothing, nothing))
+    first = State(start, start, error, count, count, count, delta, nothing, nothing)
+    return lax.while_loop(going, body, first)
 
 
 # ---- one step ----------------------------------------------------------------------------------
@@ -80,6 +87,7 @@ def _advance(problem: Scaled, inequality: Array, equalities: int, state: State) 
         error=jnp.where(improved, error, state.error),
         steps=state.steps + 1,
         stalls=jnp.where(short, state.stalls + 1, jnp.where(healthy, 0, state.stalls)),
+        waiting=jnp.where(improved | ~healthy, 0, state.waiting + 1),
         delta=jnp.where(healthy, state.delta, 100 * state.delta),
         infeasible=infeasible,
         unbounded=unbounded,
