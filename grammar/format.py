@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal
 
 from lark import Token
@@ -99,20 +100,27 @@ def _respell(head: str, style: Style | None) -> Callable[[list[Token]], list[Tok
 
 def _broken(head: tuple[Token, ...], line: list[Token], indent: int) -> list[Row]:
     """A logical line in rows, broken where the author broke it."""
-    rows: list[Row] = [Row(indent, head, opens=True)]
+    starts = [0]
+    indents = [indent]
     opened: list[int] = []  # the indentation of the rows that opened the brackets around
     for index, token in enumerate(line):
         closes = token.type in CLOSERS and bool(opened)
         if index > 0 and token.line > line[index - 1].line:
             outer = opened[-1] if opened else indent
-            at = outer if closes else outer + 2 * _STEP
-            rows.append(Row(at, (), goes_on=line[index - 1].type in OPERANDS))
+            starts.append(index)
+            indents.append(outer if closes else outer + 2 * _STEP)
         if closes:
             opened.pop()
         elif token.type in CLOSERS.values():
-            opened.append(rows[-1].indent)
-        rows[-1] = replace(rows[-1], tokens=(*rows[-1].tokens, token))
-    return rows
+            opened.append(indents[-1])
+    first, *more = pairwise([*starts, len(line)])
+    return [
+        Row(indent, (*head, *line[slice(*first)]), opens=True),
+        *(
+            Row(at, tuple(line[start:end]), goes_on=line[start - 1].type in OPERANDS)
+            for (start, end), at in zip(more, indents[1:], strict=True)
+        ),
+    ]
 
 
 # The sign behind which the items of a block are aligned, and whether the space goes before it or behind.
