@@ -8,7 +8,10 @@
     Type       = base shape
 
 Names are resolved and unique, `def`s are expanded, sub-expressions named by `let` are shared objects.
-`e >= f` is stored as `f <= e`; `maximize f` keeps its sense.
+`e >= f` is stored as `f <= e`; `maximize f` keeps its sense. Spellings have one form: a vector's transpose
+is the vector, `||x||^2` is the atom `sum_squares`, `-2` is a Const, a static integer and arithmetic on
+dimensions is a Size, an Index has one item per axis (a gather only slices beside it), a chain is several
+constraints, and attributes and optional arguments of atoms are filled in.
 """
 
 from __future__ import annotations

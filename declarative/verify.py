@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from declarative import ir
 from declarative.atoms import ATOMS, ShapeError
@@ -27,7 +28,7 @@ def verify(problem: ir.Problem) -> list[str]:
 
 
 def _unique(problem: ir.Problem) -> Findings:
-    names = [item.name for item in (*problem.params, *problem.unknowns)]
+    names = [param.name for param in problem.params] + [variable.name for variable in problem.unknowns]
     yield from (name for name in set(names) if names.count(name) > 1)
     outputs = [output.name for output in problem.outputs]
     yield from (f"output {name}" for name in set(outputs) if outputs.count(name) > 1)
@@ -58,7 +59,7 @@ def _bound(problem: ir.Problem) -> Findings:
 
 
 def _sized(problem: ir.Problem) -> Findings:
-    yield from sorted(sizes(problem) - set(problem.dims) - _static(problem))
+    yield from sorted(sizes(replace(problem, externs=())) - set(problem.dims) - _static(problem))
 
 
 def _static(problem: ir.Problem) -> set[str]:
@@ -140,7 +141,9 @@ def _sets(problem: ir.Problem) -> Findings:
 def _objective(problem: ir.Problem) -> Findings:
     statement = problem.statement
     players = statement.players if isinstance(statement, ir.Equilibrium) else ()
-    values = [statement.value] if isinstance(statement, (ir.Minimize, ir.Saddle)) else [p.value for p in players]
+    values = (
+        [statement.value] if isinstance(statement, (ir.Minimize, ir.Saddle)) else [p.value for p in players]
+    )
     yield from (shape_text(value.type.shape) for value in values if value.type.shape)
 
 

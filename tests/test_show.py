@@ -11,6 +11,7 @@ from declarative import ir, show
 from declarative.check import check
 from declarative.errors import Source
 from declarative.grammar import parse
+from declarative.show.latex import expression as latex_of
 from declarative.verify import verify
 from tests.programs import problem
 
@@ -77,7 +78,7 @@ def minimized(text: str) -> ir.Expr:
     ],
 )
 def test_latex(text: str, latex: str):
-    assert show.latex_expression(minimized(text)) == latex
+    assert latex_of(minimized(text)) == latex
 
 
 @pytest.mark.parametrize(

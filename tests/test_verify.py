@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from declarative import ir
-from declarative.dims import Dim
 from declarative.check import check
+from declarative.dims import Dim
 from declarative.errors import Source
 from declarative.grammar import parse
 from declarative.verify import RULES, verify

@@ -151,7 +151,7 @@ ATOMS: tuple[Atom, ...] = (
         sign=sign_of_branches, curvature=curved(AFFINE), monotone=moves(NEITHER, UP),
         jax="jnp.where({0}, {1}, {2})", cvxpy="ct.where({0}, {1}, {2})",
         latex=r"\begin{{cases}} {1} & \text{{if }} {0} \\ {2} & \text{{otherwise}} \end{{cases}}",
-        constant_in=(frozenset({0}),), order=-1, elementwise=True, takes="choice", result="same",
+        constant_in=(frozenset({0}),), elementwise=True, takes="choice", result="same",
         example=(Example(((True, False), (1.0, 2.0), (3.0, 4.0))), Example(((True, False), 1.0, 0.0))),
     ),
     _compare("less", "`x < y`, elementwise.", "<", "<"),

@@ -241,5 +241,3 @@ def as_given(shapes: tuple[Shape, ...], attrs: Attrs) -> Shape:
 def square_of_size(shapes: tuple[Shape, ...], attrs: Attrs) -> Shape:
     size = cast(Dim, attrs["size"])
     return (size, size)
-
-

@@ -43,7 +43,7 @@ def check(file: tree.File, loader: Loader | None = None) -> tuple[dict[str, ir.P
 
 
 def _lowered(node: tree.Problem, home: Library, reports: Reports, problem_of: ProblemOf) -> ir.Problem | None:
-    """The problem, unless its expressions are nested more deeply, or written out longer, than later stages can follow."""
+    """The problem, unless it is nested more deeply or written out longer than later stages can follow."""
     try:
         problem = lower_problem(node, home, reports, problem_of)
         deep, size = extent(problem) if problem is not None else (0, 0)

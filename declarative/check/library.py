@@ -67,7 +67,8 @@ def _import(
     other = known[_key(file)] if _key(file) in known else _collect(file, loader, reports, known)
     if item.names is None:
         for name, (thing, home) in other.items.items():
-            _define(library, name, thing, home, item.span, reports)
+            if home is other:
+                _define(library, name, thing, home, item.span, reports)
         return
     for imported in item.names:
         name = imported.name.name

@@ -1,6 +1,5 @@
 """IR -> what people read: `.decl` text that checks back to an equal IR, LaTeX, an indented tree."""
 
-from declarative.show.latex import expression as latex_expression
 from declarative.show.latex import latex as latex
 from declarative.show.text import expression as expression
 from declarative.show.text import text as text
