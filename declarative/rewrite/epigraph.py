@@ -166,6 +166,16 @@ class _Lifting:
                 return [sub(ONE, inner), ZERO]
             case Apply(atom="neg", args=(Apply(atom="minimum", args=args),)):
                 return self.pieces(apply("maximum", *map(neg, args)))
+            case Apply(atom="mul", args=(left, right)):
+                for factor, inner in ((left, right), (right, left)):
+                    if self.structure.constant(factor) and self.structure.curvature.signs.nonneg(factor):
+                        return [mul(factor, piece) for piece in self.pieces(inner) or ()] or None
+                return None
+            case Apply(atom="add", args=(left, right)):
+                for term, inner in ((left, right), (right, left)):
+                    if self._affine(term):
+                        return [add(piece, term) for piece in self.pieces(inner) or ()] or None
+                return None
             case _:
                 return None
 

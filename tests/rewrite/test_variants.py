@@ -11,6 +11,8 @@ import declarative as dc
 from declarative import ir
 from declarative.analyse import Class, analyse
 from declarative.rewrite import Variant, rewrite
+from declarative.show import text as shown
+from declarative.verify import verify
 from tests import programs
 from tests.evaluate import Point, shape
 
@@ -152,6 +154,7 @@ def test_variants_are_equivalent(name: str) -> None:
     last = others[-1]
     assert last.facts.cls in (Class.LP, Class.QP)
     assert last.facts.affine_constraints
+    assert not [fault for variant in others for fault in verify(variant.problem)]
     assert [u.name for u in last.problem.unknowns[:1]] == [u.name for u in first.problem.unknowns]
     values = data(sum(map(ord, name)))
     used = {p.name for p in first.problem.params}
@@ -194,3 +197,65 @@ def test_names_of_auxiliaries_are_new() -> None:
     last = variants_of(text)[-1]
     names = [u.name for u in last.problem.unknowns]
     assert len(set(names) | {"t1"}) == len(names) + 1
+
+
+TEXTS = {
+    """problem p
+  given c: real[n], T: static int
+  find x: real[n] in simplex, u: real[T] in [-1, inf]
+  minimize ||x - c||^2 + sum(u)
+""": """problem p
+  given
+    c: real[n]
+    T: static int
+  find
+    x: real[n]
+    u: real[T]
+  minimize ||x - c||^2 + sum(u)
+  subject to
+    0.0 <= x
+    sum(x) == 1.0
+    -1 <= u
+  return
+    x
+    u
+""",
+    """problem p
+  given A: real[m, n], b: real[m], lam: nonneg real, tau: real
+  find x: real[n]
+  minimize sum(huber(A @ x - b)) + lam * max(abs(x[i]) for i in n)
+  subject to budget: ||x||_1 <= tau
+""": """problem p
+  given
+    A: real[m, n]
+    b: real[m]
+    lam: nonneg real
+    tau: real
+  find
+    x: real[n]
+    ## auxiliary of a rewrite
+    t1: real[m]
+    ## auxiliary of a rewrite
+    t2: real[m]
+    ## auxiliary of a rewrite
+    t3: real
+    ## auxiliary of a rewrite
+    t4: real[n]
+  minimize sum(0.5 * square(t1) + t2) + t3
+  subject to
+    budget: sum(t4) <= tau
+    A @ x - b - t1 <= t2
+    t1 - (A @ x - b) <= t2
+    lam * x[i] <= t3 for i in n
+    lam * -x[i] <= t3 for i in n
+    x <= t4
+    -x <= t4
+  return
+    x
+""",
+}
+
+
+@pytest.mark.parametrize(("given", "wanted"), TEXTS.items())
+def test_text_in_text_out(given: str, wanted: str) -> None:
+    assert shown(variants_of(given)[-1].problem) == wanted
