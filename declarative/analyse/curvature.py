@@ -15,6 +15,7 @@ from declarative.analyse.signs import Signs, as_quadratic
 from declarative.analyse.terms import pulled
 from declarative.atoms import ATOMS
 from declarative.atoms.record import Curvature, Monotone
+from declarative.errors import NOWHERE
 from declarative.ir import Apply, Const, Expr, Extern, Index, Param, Reduce, SubProblem, Unknown
 from declarative.walk import constant as number
 
@@ -25,6 +26,7 @@ CONSTANT, AFFINE, CONVEX, CONCAVE, UNKNOWN = (
     Curvature.CONCAVE,
     Curvature.UNKNOWN,
 )
+_FACTOR = "the sign of the factor is not known, so the curvature of the product is not"
 _NEGATED = {CONVEX: CONCAVE, CONCAVE: CONVEX}
 
 
@@ -44,8 +46,9 @@ class Blame:
 class Curvatures:
     """`curvatures(e)` is the certified curvature of every entry of `e` in the unknowns."""
 
-    def __init__(self, signs: Signs):
-        self.signs = signs
+    def __init__(self, signs: Signs, prove: bool = True):
+        """Without `prove`, sympy stays out of it."""
+        self.signs, self.prove = signs, prove
         self.constant = signs.constant
         self._curvature = Memo(self._compute)
 
@@ -68,7 +71,9 @@ class Curvatures:
         if found is not UNKNOWN or not isinstance(expr, Apply):
             return found
         found = self._special(expr)
-        return certify(expr, self.affine, self.signs) if found is UNKNOWN else found
+        if found is UNKNOWN and self.prove:
+            return certify(expr, self.affine, self.signs)
+        return found
 
     def disciplined(self, expr: Expr) -> Curvature:
         """By the composition rule at this expression, which is all that cvxpy looks at."""
@@ -219,6 +224,8 @@ class Curvatures:
         pair = as_quadratic(expr)
         if pair is not None and pair[1] is not None and self.affine(pair[0]) and self.constant(pair[1]):
             matrix = pulled(pair[1], self.constant).core
+            if matrix.span is NOWHERE:  # the identity
+                return Blame(expr, _FACTOR)
             help_text = ""
             if isinstance(matrix, Param):
                 size = matrix.type.shape[0]
@@ -259,7 +266,7 @@ class Curvatures:
                 continue
             if moves is Monotone.NEITHER:
                 if own is AFFINE:
-                    return "the sign of the factor is not known, so the curvature of the product is not"
+                    return _FACTOR
                 return (
                     f"`{expr.atom}` is {own.value} but neither increasing nor decreasing, "
                     f"so its argument must be affine, and is {curvature.value}"

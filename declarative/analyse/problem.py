@@ -42,7 +42,8 @@ def analyse(problem: Problem) -> Facts:
 
 def structure_of(problem: Problem) -> Structure:
     """What answers questions about the expressions of a problem: signs, curvature, degrees, smoothness."""
-    return Structure(Curvatures(Signs(Scope.of(problem))))
+    convexity_matters = isinstance(problem.statement, Minimize)
+    return Structure(Curvatures(Signs(Scope.of(problem)), prove=convexity_matters))
 
 
 # ---- minimisation --------------------------------------------------------------------------------

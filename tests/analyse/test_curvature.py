@@ -156,6 +156,7 @@ NOT_CERTIFIED = {
     "x' @ A @ x": ("A", "not known to be positive semidefinite"),
     "1/2 * x' @ A @ x + z": ("A", "not known to be positive semidefinite"),
     "x' @ A @ A @ x": ("A @ A", "not known to be positive semidefinite"),
+    "a * x' @ x": ("a * x' @ x", "the sign of the factor is not known"),
     "1 + z * y": ("z * y", "multiplies two unknown quantities"),
     "z / y": ("z / y", "divides by an unknown quantity"),
     "z^3": ("z^3", "neither convex nor concave"),
