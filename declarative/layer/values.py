@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Hashable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.extend import core as jax_core
 
 from declarative import ir
 from declarative.errors import ArgumentError, diagnostic
@@ -111,7 +113,16 @@ def kind_of(leaves: Iterable[Leaf]) -> Kind:
 
 
 def traced(leaves: Iterable[Leaf]) -> bool:
-    return any(isinstance(held.value, jax.core.Tracer) for held in leaves)
+    """Whether the call stands inside of a JAX transformation, with or without traced arguments."""
+    return any(isinstance(held.value, jax.core.Tracer) for held in leaves) or _trace() != OUTSIDE
+
+
+def _trace() -> Any:
+    return jax_core.get_opaque_trace_state(convention="nnx")
+
+
+with ThreadPoolExecutor(1) as fresh:  # in a thread of its own: this import may stand inside of a transformation
+    OUTSIDE = fresh.submit(_trace).result()
 
 
 def dtypes(leaves: list[Leaf], kind: Kind) -> tuple[str, str]:

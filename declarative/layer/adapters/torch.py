@@ -122,7 +122,7 @@ class _Function(torch.autograd.Function):
         tensors = ctx.saved_tensors  # read first: PyTorch checks here that none was changed in place
         filled = [_filled(c, like) for c, like in zip(cotangents, ctx.shapes, strict=False)]
         moving = [t.is_floating_point() for t in tensors]
-        if ctx.memory and not torch.is_grad_enabled():
+        if ctx.memory and not torch.is_grad_enabled() and not any(map(_mapped, filled)):
             with ctx.function.precision():
                 pulled = _apply(ctx.memory["pullback"], tuple(_to_jax(c) for c in filled))
                 found = iter([_to_torch(x, tensors[0].device) for x in pulled])
@@ -184,6 +184,11 @@ def _moving(arrays: tuple[jax.Array, ...]) -> tuple[tuple[jax.Array, ...], Calla
 def _filled(tensor: torch.Tensor | None, like: tuple[Any, Any, Any]) -> torch.Tensor:
     shape, dtype, device = like
     return torch.zeros(shape, dtype=dtype, device=device) if tensor is None else tensor
+
+
+def _mapped(tensor: torch.Tensor) -> bool:
+    """Whether a torch.func transformation hides the numbers, as for a batch of cotangents."""
+    return bool(torch._C._functorch.is_functorch_wrapped_tensor(tensor))
 
 
 def _to_jax(tensor: torch.Tensor) -> jax.Array:
