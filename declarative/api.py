@@ -101,8 +101,8 @@ def explain(code: str) -> str:
     """The page of a diagnostic's code: why it is an error, an example, its mend."""
     entry = CATALOGUE.get(str(code).strip().upper())
     if entry is None:
-        raise ArgumentError(diagnostic("D620", None, code=code))
-    return f"{entry.code}: {entry.title}\n\n{entry.page or entry.message}"
+        raise ArgumentError(diagnostic("D620", None, name=code))
+    return f"{entry.code}: {entry.title}\n\n{(entry.page or entry.message).strip()}"
 
 
 @overload

@@ -23,9 +23,7 @@ def main() -> dict[str, float]:
         errors = [float(jnp.abs(rate - exact).max()), float(jnp.abs(bend + e * jnp.sin(E) * exact**3).max())]
         contrast = float(rate.max() / rate.min())
     print(f"50 positions: residual {residual:.1e}; dE/dM off by {errors[0]:.1e}, d2E/dM2 by {errors[1]:.1e}")
-    print(
-        f"the planet is {contrast:.1f} times as fast at its nearest point as at its farthest"
-    )
+    print(f"the planet is {contrast:.1f} times as fast at its nearest point as at its farthest")
     return {"residual": residual, "first derivative": errors[0], "second derivative": errors[1]}
 
 

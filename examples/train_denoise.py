@@ -28,10 +28,10 @@ def signals(rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarra
     return clean, clean + 0.25 * rng.normal(size=clean.shape)
 
 
-def main(steps: int = 200, plot: str | None = "train_denoise.png") -> dict[str, float]:
+def main(steps: int = 300, plot: str | None = "train_denoise.png") -> dict[str, float]:
     layer = dc.load(Path(__file__).with_name("denoise.decl")).denoise
     rng = np.random.default_rng(0)
-    clean, noisy = signals(rng, 64)
+    clean, noisy = signals(rng, 512)
     test_clean, test_noisy = signals(rng, 64)
     learned = {
         "D": jnp.asarray(0.3 * rng.normal(size=(ROWS, LENGTH)), jnp.float32),
@@ -54,14 +54,15 @@ def main(steps: int = 200, plot: str | None = "train_denoise.png") -> dict[str, 
     noise = float(np.mean((test_noisy - test_clean) ** 2))
     before = float(loss(learned, jnp.float32(test_noisy), jnp.float32(test_clean)))
     for _ in track(range(steps), description="learning D"):
-        some = rng.choice(64, size=16, replace=False)
+        some = rng.choice(512, size=32, replace=False)
         learned, state, value = step(learned, state, jnp.float32(noisy[some]), jnp.float32(clean[some]))
         curve.append(float(value))
     after = float(loss(learned, jnp.float32(test_noisy), jnp.float32(test_clean)))
     print(f"mean squared error on new signals: noise {noise:.4f}, before {before:.4f}, after {after:.4f}")
     if plot:
-        cleaned = layer(test_noisy[0], learned["D"], jnp.exp(learned["log_lam"]))
-        draw(curve, np.asarray(learned["D"]), test_clean[0], test_noisy[0], np.asarray(cleaned), plot)
+        shown = int(np.ptp(test_clean, axis=1).argmax())  # the signal with the largest jumps
+        cleaned = layer(test_noisy[shown], learned["D"], jnp.exp(learned["log_lam"]))
+        draw(curve, np.asarray(learned["D"]), test_clean[shown], test_noisy[shown], np.asarray(cleaned), plot)
     return {"noise": noise, "before": before, "after": after}
 
 
@@ -89,6 +90,6 @@ def draw(
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--plot", metavar="FILE.png", default="train_denoise.png")
     main(**vars(parser.parse_args()))

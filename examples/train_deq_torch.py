@@ -24,23 +24,24 @@ def spirals(count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 class Classifier(torch.nn.Module):
-    """x -> z = tanh(W z + U x + b) -> a score. W, U and b belong to the equilibrium layer."""
+    """x -> z = tanh(W z + U x + b) -> a score. The equilibrium layer owns U and b.
+
+    W is kept below 1 in its spectral norm: tanh(W z + ...) then contracts, and z exists and is unique.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         torch.manual_seed(0)
         layer = dc.load(Path(__file__).with_name("deq.decl")).deq
         rng = np.random.default_rng(0)
-        first = {
-            "W": 0.4 * rng.normal(size=(WIDTH, WIDTH)) / math.sqrt(WIDTH),
-            "U": 2.0 * rng.normal(size=(WIDTH, 2)),
-            "b": rng.normal(size=WIDTH),
-        }
+        first = {"U": 2.0 * rng.normal(size=(WIDTH, 2)), "b": rng.normal(size=WIDTH)}
         self.equilibrium = dc.torch.Layer(layer, learn={k: v.astype(np.float32) for k, v in first.items()})
+        self.raw = torch.nn.Parameter(torch.randn(WIDTH, WIDTH) / math.sqrt(WIDTH))
         self.score = torch.nn.Linear(WIDTH, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.score(self.equilibrium(x=x)).squeeze(-1)
+        W = 0.95 * self.raw / torch.linalg.matrix_norm(self.raw, 2).clamp(min=1)
+        return self.score(self.equilibrium(W=W, x=x)).squeeze(-1)
 
 
 def main(steps: int = 300, plot: str | None = "train_deq_torch.png") -> dict[str, float]:

@@ -19,7 +19,7 @@ def arguments(command: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    text = _text(arguments)
+    text = _text(arguments).rstrip("\n") + "\n"
     if arguments.out is None:
         console.out(text)
         return 0

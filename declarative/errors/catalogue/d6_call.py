@@ -232,7 +232,7 @@ DATA: tuple[Entry, ...] = (
     Entry(
         "D620",
         "no such code",
-        "there is no diagnostic `{code}`",
+        "there is no diagnostic `{name}`",
         help="codes look like D203: D1 syntax, D2 names, shapes and types, D3 analysis, D4 plan, D5 Python, D6 calls",
         page="Each diagnostic has a code, which stands in brackets behind `error` or `warning`.",
     ),

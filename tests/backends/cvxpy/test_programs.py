@@ -153,7 +153,9 @@ def test_multiplier_of_quadratic_constraint() -> None:
 
 def test_inside_jax() -> None:
     """jit, vmap of vmap, scan and reverse mode over a batch agree with the plain call."""
-    layer = dc.compile("problem p\ngiven y: real[n]\nfind x: real[n] in simplex\nminimize 1/2 * ||x - y||^2", backend="cvxpy")
+    layer = dc.compile(
+        "problem p\ngiven y: real[n]\nfind x: real[n] in simplex\nminimize 1/2 * ||x - y||^2", backend="cvxpy"
+    )
     with jax.enable_x64(True):
         y = jax.random.normal(jax.random.key(0), (2, 3, 4))
         plain = np.asarray(layer(np.asarray(y)))
