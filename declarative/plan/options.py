@@ -99,7 +99,11 @@ def _set(asked: Request, name: str, value: object, span: Span | None, found: lis
         case "on_fail":
             return replace(asked, on_fail=str(value)) if value in ON_FAIL else wrong("nan, raise or keep")
         case "start":
-            return replace(asked, start=value) if isinstance(value, Mapping) else wrong("values by unknown")
+            return (
+                replace(asked, start=value)
+                if isinstance(value, Mapping)
+                else wrong('values by unknown, as in `compile(text, start={"x": x0})`')
+            )
         case "externs":
             assert isinstance(value, (frozenset, set, tuple, list))
             return replace(asked, externs=frozenset(map(str, value)))
