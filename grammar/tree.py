@@ -283,7 +283,7 @@ class Assume(Node):
 
 @dataclass(frozen=True)
 class Setting(Node):
-    """`key = value`; the value is a number, a name, a text or a call such as `truncated(5)`."""
+    """`key = value`; the value is a number, a name or a call such as `truncated(5)`."""
 
     name: Name
     value: Expr

@@ -69,7 +69,7 @@ class Structure:
                 return self._times(self.degree(base), 2)
             case Apply(atom="pow", args=(base, exponent)):
                 power = number(exponent)
-                whole = power is not None and power >= 0 and power == int(power)
+                whole = power is not None and power >= 0 and float(power).is_integer()
                 return self._times(self.degree(base), int(power)) if whole and power is not None else None
             case Apply(atom="quad_form", args=(base, matrix)):
                 return self._plus(self._times(self.degree(base), 2), self.degree(matrix))

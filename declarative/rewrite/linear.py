@@ -290,7 +290,7 @@ def _position(index: Expr) -> Dim | None:
     match index:
         case Size(dim=dim):
             return dim
-        case Const(value=value) if not isinstance(value, bool) and value == int(value) and value >= 0:
+        case Const(value=value) if not isinstance(value, bool) and float(value).is_integer() and value >= 0:
             return Dim.of(int(value))
         case _:
             return None
@@ -317,7 +317,7 @@ def _whole(expr: Expr) -> Dim | None:
     if isinstance(expr, Size):
         return expr.dim
     value = number(expr)
-    return Dim.of(int(value)) if value is not None and value == int(value) else None
+    return Dim.of(int(value)) if value is not None and float(value).is_integer() else None
 
 
 def depends(block: Expr, binder: Binder) -> bool:
