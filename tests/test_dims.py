@@ -19,7 +19,14 @@ def test_equal_dimensions_are_equal_objects():
 
 @pytest.mark.parametrize(
     ("dim", "text"),
-    [(n + 1, "n + 1"), (n * 2 - m, "-m + 2*n"), (Dim.of(0), "0"), (Dim.of(7), "7"), (-n, "-n"), (n * m, "m*n")],
+    [
+        (n + 1, "n + 1"),
+        (n * 2 - m, "-m + 2*n"),
+        (Dim.of(0), "0"),
+        (Dim.of(7), "7"),
+        (-n, "-n"),
+        (n * m, "m*n"),
+    ],
 )
 def test_text(dim: Dim, text: str):
     assert str(dim) == text

@@ -86,7 +86,8 @@ def test_latex(text: str, latex: str):
     [
         "-(x[0] + x[1]) * (2 - x[0])", "(-2)^2 * x[0]", "x[0]^x[1]^2", "(x[0]^x[1])^2", "x[0] / (x[1] / 2)",
         "x[0] - (x[1] - 1)", "-x[0]^2", "(-x[0])^2", "2^-1 * x[0]", "x' @ (P @ x)", "(x' @ P) @ x", "||P' @ x||",
-        "||x * ||x||||", "(n + 1) * x[n - 1]", "sum(x) / (2 * n)", "sum(if x[i] > 0 and not i == 2 then 1 else 0 for i in n)",
+        "||x * ||x||||", "(n + 1) * x[n - 1]", "sum(x) / (2 * n)",
+        "sum(if x[i] > 0 and not i == 2 then 1 else 0 for i in n)",
         "x[0] * -x[1]", "x[0] - -x[1]", "1e-7 * x[0] + inf * 0 + pi", "max(x) - sum(-x)",
     ],
 )  # fmt: skip

@@ -39,6 +39,8 @@ def call(check: Lowering, node: tree.Call) -> ir.Expr | None:
         return nested.call(check, node, item, home)
     if name in ATOMS:
         return _atom(check, node, ATOMS[name])
+    if name == "norm" and 1 <= len(node.args) <= 2 and not node.keywords:
+        return check.expr(tree.Norm(node.args[0], _norm_kind(node), span=node.span))
     for argument in node.args:
         check.expr(argument)
     if name in LATER:
@@ -113,6 +115,14 @@ def _keywords(
         number = axis.constant
         attrs["axis"] = number + axes if number < 0 else number
     return attrs
+
+
+def _norm_kind(node: tree.Call) -> str | None:
+    """`norm(x, 3)` is `||x||_3`: the kind as the bars would bear it."""
+    if len(node.args) == 1:
+        return None
+    kind = node.args[1]
+    return f"{kind.value:g}" if isinstance(kind, tree.Number) else kind.span.text
 
 
 # ---- def ---------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from declarative.check.reports import Reports, did_you_mean, excerpt, nearest
+from declarative.check.scope import Scope
 from declarative.errors import Fix
 from declarative.grammar import tree
 
@@ -20,7 +21,10 @@ WANTS = {
 }
 
 
-def lower_options(statements: Sequence[tree.Options], reports: Reports) -> tuple[tuple[str, object], ...]:
+def lower_options(
+    statements: Sequence[tree.Options], scope: Scope, reports: Reports
+) -> tuple[tuple[str, object], ...]:
+    """Keys and values in order; `start` names a given."""
     found: dict[str, object] = {}
     for setting in (setting for statement in statements for setting in statement.settings):
         key = setting.name.name
@@ -34,7 +38,7 @@ def lower_options(statements: Sequence[tree.Options], reports: Reports) -> tuple
             reports.add("D203", setting.name.span, name=key)
             continue
         value = _value(setting.value)
-        if value is None or not _fits(key, value):
+        if value is None or not _fits(key, value, scope):
             span = setting.value.span
             reports.add("D209", span, name=key, wants=WANTS[key], found=excerpt(span))
             continue
@@ -60,8 +64,11 @@ def _value(node: tree.Expr) -> object:
             return None
 
 
-def _fits(key: str, value: object) -> bool:
+def _fits(key: str, value: object, scope: Scope) -> bool:
     match key:
+        case "start":
+            entry = scope.find(value) if isinstance(value, str) else None
+            return entry is not None and entry.kind == "given"
         case "tol":
             return isinstance(value, (int, float)) and 0 < value < float("inf")
         case "max_iter":

@@ -80,7 +80,7 @@ class _Checker:
         subject_to = self._all(tree.SubjectTo)
         constraints = lower_constraints(self.lowering, [c for s in subject_to for c in s.constraints], labels)
         assumptions = lower_facts(self.lowering, self._all(tree.Assume))
-        options = lower_options(self._all(tree.Options), self.reports)
+        options = lower_options(self._all(tree.Options), self.scope, self.reports)
         self._no_constraints_beside_equations(solved, subject_to, variables)
         players = statement.players if isinstance(statement, ir.Equilibrium) else ()
         labelled = [c for c in (*constraints, *(c for p in players for c in p.constraints)) if c.label]

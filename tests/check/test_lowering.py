@@ -45,7 +45,8 @@ def atom(expr: ir.Expr) -> str:
     [
         ("||x||", "norm2"), ("||x||_1", "norm1"), ("||x||_inf", "norm_inf"), ("||x||_2", "norm2"),
         ("||A||", "norm2"), ("||A||_F", "norm2"), ("||A||_2", "norm_spec"), ("||A||_*", "norm_nuc"),
-        ("||x||_3", "norm_p"), ("||c||", "abs"), ("||x||^2", "sum_squares"), ("||A||_F^2", "sum_squares"),
+        ("||x||_3", "norm_p"),
+        ("norm(x)", "norm2"), ("norm(x, 1)", "norm1"), ("norm(x, inf)", "norm_inf"), ("||c||", "abs"), ("||x||^2", "sum_squares"), ("||A||_F^2", "sum_squares"),
         ("||x||_1^2", "pow"), ("c^2", "pow"), ("max(c, 1)", "maximum"), ("max(x)", "max"), ("x' @ v", "matmul"),
         ("if flag then c else 1", "where"), ("huber(c)", "huber"), ("-c", "neg"),
     ],
@@ -201,5 +202,14 @@ def test_shape_explanations_name_the_declarations():
 
 
 def test_one_mistake_is_one_finding():
-    text = "problem p\n  given y: real[n]\n  find x: real[n]\n  let a = z + 1\n  let b = 2 * a\n  minimize ||b - y||^2 + a[0]"
+    text = "problem p\n  given y: real[n]\n  find x: real[n]\n  let a = z + 1\n  let b = 2 * a\n"
+    text += "  minimize ||b - y||^2 + a[0]"
     assert message(text) == "unknown name `z`"
+
+
+def test_options():
+    found = problem(
+        f"problem p\n  {GIVEN}, x0: real[n]\n  find x: real[n]\n  minimize ||x||^2\n"
+        "  options start = x0, backward = truncated(5), tol = 1e-8\n  options on_fail = keep"
+    )
+    assert dict(found.options) == {"start": "x0", "backward": "truncated(5)", "tol": 1e-8, "on_fail": "keep"}

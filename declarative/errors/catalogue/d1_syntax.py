@@ -310,7 +310,7 @@ ENTRIES: tuple[Entry, ...] = (
         "kind of norm",
         "there is no norm of kind `{kind}`",
         "a number from 1, `inf`, `F` or `*`",
-        "the exponent is a number of the text; with p < 1 it would not be a norm",
+        "the exponent is a number of the text, in `norm(x, p)` as well; with p < 1 it would not be a norm",
         _page("The kind of a norm is fixed text.", "minimize ||x||_p", "minimize ||x||_3"),
     ),
     Entry(
