@@ -29,7 +29,7 @@ class Point:
     def __call__(self, expr: ir.Expr) -> Any:
         match expr:
             case ir.Const(value=value):
-                return value
+                return value if isinstance(value, bool) else float(value)
             case ir.Size(dim=dim):
                 return dim.value(self.sizes)
             case ir.Param(name=name) | ir.Unknown(name=name):

@@ -114,7 +114,9 @@ def test_certified_facts_hold(text: str, seed: int) -> None:
         assert sign is not Sign.NONPOS or left <= 1e-9
         if curvature is Curvature.UNKNOWN:
             continue
-        assert np.isfinite(value), "the domain of a certified function is convex"
+        if not np.isfinite(value):  # the domain of a certified function is convex, up to rounding at its edge
+            assert min(abs(left), abs(right)) < 1e-9
+            continue
         gap = value - (weight * left + (1 - weight) * right)
         slack = 1e-9 * (1 + abs(left) + abs(right) + abs(value))
         if curvature is not Curvature.CONCAVE:
