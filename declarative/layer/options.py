@@ -24,7 +24,8 @@ class Options:
     method: str | None = None  # of the engine, such as "anderson"
     backward: Backward = Backward()
     on_fail: str = "nan"
-    start: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    start: Mapping[str, Any] = field(default_factory=dict, compare=False)  # by unknown
+    start_from: tuple[int, str] | None = None  # a parameter's place, and the unknown that it starts
 
     @property
     def solve(self) -> SolveOptions:

@@ -107,7 +107,7 @@ def _element(module: Emitted, structure: Structure, options: Options) -> Callabl
 
     def element(*arrays: Array) -> Result:
         p, rest = _params(arrays, structure)
-        start = _start(module, structure, p, rest)
+        start = _start(module, structure, options, p, rest)
         root = solve(p, start)
         safe, good = guarded(p), implicit.usable(root.status) | keep
 
@@ -142,13 +142,18 @@ def _params(arrays: tuple[Array, ...], structure: Structure) -> tuple[Params, tu
     return tuple(p), tuple(rest)
 
 
-def _start(module: Emitted, structure: Structure, p: Params, given: tuple[Array, ...]) -> Array | None:
+def _start(
+    module: Emitted, structure: Structure, options: Options, p: Params, given: tuple[Array, ...]
+) -> Array | None:
     """The flat first value: what was given, zero elsewhere."""
-    if not structure.start:
+    named = dict(zip(structure.start, given, strict=True))
+    if options.start_from is not None:
+        place, unknown = options.start_from
+        named.setdefault(unknown, guarded(jax.lax.stop_gradient(p[place])))
+    if not named:
         return None
     dtype = jnp.dtype(structure.solve_dtype)
     pieces = jax.eval_shape(lambda: module.unpack(jnp.zeros(module.size(p), dtype), p))
-    named = dict(zip(structure.start, given, strict=True))
     filled = [
         jnp.ravel(named.get(name, jnp.zeros(piece.shape, dtype)))
         for name, piece in zip(structure.unknowns, pieces, strict=True)

@@ -28,7 +28,7 @@ class Request:
     max_iter: int | None = None
     backward: str = "implicit"
     backward_args: tuple[float, ...] = ()
-    start: Mapping[str, object] | None = None
+    start: Mapping[str, object] | str | None = None  # by unknown, or the name of a given
     on_fail: str = "nan"
     externs: frozenset[str] | None = None  # names bound by the host; None: do not ask
 
@@ -101,7 +101,7 @@ def _set(asked: Request, name: str, value: object, span: Span | None, found: lis
         case "start":
             return (
                 replace(asked, start=value)
-                if isinstance(value, Mapping)
+                if isinstance(value, Mapping | str)
                 else wrong('values by unknown, as in `compile(text, start={"x": x0})`')
             )
         case "externs":
