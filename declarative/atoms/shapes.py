@@ -224,7 +224,7 @@ def reshaped(shapes: tuple[Shape, ...], attrs: Attrs) -> Shape:
     wanted = cast(Shape, attrs["shape"])
     if entries(wanted) != entries(shapes[0]):
         raise ShapeError(
-            "D229", (0, None), have=shape_text(shapes[0]), want=shape_text(wanted),
+            "D233", (0, None), have=shape_text(shapes[0]), want=shape_text(wanted),
             count=entries(shapes[0]), wants=entries(wanted),
         )  # fmt: skip
     return wanted

@@ -154,6 +154,17 @@ Shapes, ranges, slice ends and sizes are known before any number is: they are ma
 """,
     ),
     Entry(
+        code="D233",
+        title="reshape that changes the number of entries",
+        message="{have} holds {count} entries, {want} would hold {wants}",
+        label="the numbers of entries differ",
+        help="`reshape(x, m, n)` keeps all entries, row by row",
+        page="""
+    given x: real[2 * n]
+    ... reshape(x, 2, n)                # two rows of n
+""",
+    ),
+    Entry(
         code="D234",
         title="p-norm of a matrix",
         message="`||E||_{kind}` of a matrix has two meanings",
