@@ -13,14 +13,8 @@ from declarative.backends import emitter, engines
 from declarative.check import check
 from declarative.errors import DeclError, Diagnostic, Source, diagnostic
 from declarative.grammar import parse, tree
-from declarative.layer.call import hashable, static_value
-from declarative.layer.layer import Layer
-from declarative.layer.load import load
-from declarative.layer.options import Backward, Options
-from declarative.layer.program import Emitted, Program
-from declarative.plan import Choice, Variant, explain, plan, request
+from declarative.plan import plan, request
 from declarative.rewrite import rewrite
-from declarative.walk import constant
 
 Stage = Literal["parse", "check", "analyse", "rewrite", "plan", "emit"]
 
@@ -61,7 +55,12 @@ def compile_problem(problem: ir.Problem, host: Host = Host(), stop_after: Stage 
     source = emitter(choice.engine.backend)(choice)
     if stop_after == "emit":
         return source
-    return layer(variants, choice, source, host)
+    from declarative.assemble import layer  # here, since checking a text needs no JAX
+
+    def again(**changes: Any) -> Any:
+        return compile_problem(problem, replace(host, options={**host.options, **changes}))
+
+    return layer(problem, choice, source, host, again)
 
 
 # ---- the first stages, which give diagnostics --------------------------------------------------
@@ -113,88 +112,3 @@ def _without_errors(value: Any, found: list[Diagnostic]) -> Any:
     if value is None or any(one.severity == "error" for one in found):
         raise DeclError(found)
     return value
-
-
-# ---- the last: source becomes a layer ----------------------------------------------------------
-
-
-def layer(variants: tuple[Variant, ...], choice: Choice, source: str, host: Host) -> Layer:
-    problem = variants[0].problem
-    static = _static(problem, host.static)
-
-    def again(**changes: Any) -> Layer:
-        result = compile_problem(problem, replace(host, options={**host.options, **changes}))
-        assert isinstance(result, Layer)
-        return result
-
-    return Layer(_program(problem, choice, source, static, host), _options(choice), again)
-
-
-def _program(
-    problem: ir.Problem, choice: Choice, source: str, static: Mapping[str, Any], host: Host
-) -> Program:
-    modules: dict[Any, Emitted] = {}  # by the values of the static parameters
-
-    def loaded(values: Mapping[str, Any]) -> Emitted:
-        key = tuple((name, hashable(value)) for name, value in values.items())
-        if key not in modules:
-            modules[key] = load(source, problem.name, values, host.extern)
-        return modules[key]
-
-    return Program(
-        problem=problem,
-        solved=choice.variant.problem,
-        backend=choice.engine.backend,
-        engine=choice.engine.name,
-        source=source,
-        load=loaded,
-        explain=lambda: explain(choice),
-        latex=lambda: _latex(problem),
-        info=_info(problem, choice),
-        static=static,
-        defaults={p.name: constant(p.default) for p in problem.params if p.default is not None},
-    )
-
-
-def _options(choice: Choice) -> Options:
-    asked = choice.request
-    return Options(
-        tol=asked.tol,
-        max_iter=asked.max_iter,
-        method=choice.method,
-        backward=Backward(asked.backward, asked.backward_args),
-        on_fail=asked.on_fail,
-        start=dict(asked.start or {}),
-    )
-
-
-def _static(problem: ir.Problem, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The static parameters that were fixed when compiling; the others are arguments of each call."""
-    known = {p.name: p for p in problem.params if "static" in p.properties}
-    for name in given:
-        if name not in known:
-            there = ", ".join(f"`{one}`" for one in known) or "none"
-            raise DeclError([diagnostic("D618", None, name=name, problem=problem.name, there=there)])
-    return {name: static_value(param, given[name]) for name, param in known.items() if name in given}
-
-
-def _info(problem: ir.Problem, choice: Choice) -> dict[str, Any]:
-    facts = choice.answers[0].variant.facts
-    return {
-        "problem": problem.name,
-        "class": facts.cls.value,
-        "backend": choice.engine.backend,
-        "engine": choice.engine.name,
-        "rewrites": choice.variant.steps,
-        "convex": facts.convex,
-        "params": tuple(p.name for p in problem.params),
-        "unknowns": tuple(v.name for v in problem.unknowns),
-        "outputs": tuple(o.name for o in problem.outputs),
-        "dims": problem.dims,
-    }
-
-
-def _latex(problem: ir.Problem) -> str:
-    from declarative.show import latex
-
-    return latex(problem)

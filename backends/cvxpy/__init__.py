@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from declarative.backends.cvxpy.clarabel import ENGINE
-from declarative.backends.cvxpy.emit import emit as emit
+from declarative.backends.cvxpy.disciplined import disciplined
+from declarative.plan.predicates import ByRules, convex, minimisation
 
-ENGINES = (ENGINE,)
+ENGINES = (
+    ByRules(
+        "clarabel",
+        "cvxpy",
+        "cone",
+        rules=(minimisation, convex, disciplined),
+        cost=1000,
+        why="convex: cvxpy states it as a cone program, Clarabel solves it on the CPU",
+    ),
+)

@@ -19,35 +19,11 @@ from jax import Array
 
 from declarative.errors import DeclError, diagnostic
 from declarative.layer.contract import Params, Point, Root, SolveOptions
-from declarative.plan.engine import Accept, Refuse, Variant
-from declarative.plan.predicates import convex, decide, minimisation, no_extern
 
 if TYPE_CHECKING:
     from declarative.backends.cvxpy.form import ConeProgram, Tensor
     from declarative.backends.cvxpy.host import Data
     from declarative.backends.cvxpy.runtime import Model
-
-COST = 1000.0  # it leaves the device; a millisecond or more an element
-
-
-@dataclass(frozen=True)
-class Clarabel:
-    name: str = "clarabel"
-    backend: str = "cvxpy"
-    form: str = "cone"
-
-    def accepts(self, variant: Variant) -> Accept | Refuse:
-        why = "convex: cvxpy states it as a cone program, Clarabel solves it on the CPU"
-        return decide(variant, minimisation, no_extern, convex, _expressible, cost=COST, why=why)
-
-
-def _expressible(variant: Variant) -> str | None:
-    from declarative.backends.cvxpy.disciplined import unsupported
-
-    return unsupported(variant.problem)
-
-
-ENGINE = Clarabel()
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,7 +171,9 @@ def _on_host(function: Callable[..., Any], shapes: Any, *args: Array) -> Any:
             found = jax.tree.map(lambda *one: np.stack(one).reshape(*lead, *np.shape(one[0])), *parts)
         else:
             found = function(*arrays)
-        return jax.tree.map(lambda one: np.asarray(one)[..., None].view(np.uint32) if _wide(one) else one, found)
+        return jax.tree.map(
+            lambda one: np.asarray(one)[..., None].view(np.uint32) if _wide(one) else one, found
+        )
 
     sent = [jax.lax.bitcast_convert_type(arg, jnp.uint32) if _wide(arg) else arg for arg in args]
     words = jax.tree.map(
@@ -203,7 +181,9 @@ def _on_host(function: Callable[..., Any], shapes: Any, *args: Array) -> Any:
     )
     back = jax.pure_callback(batched, words, *sent, vmap_method="broadcast_all")
     return jax.tree.map(
-        lambda one, word: jax.lax.bitcast_convert_type(word, jnp.float64) if _wide(one) else word, shapes, back
+        lambda one, word: jax.lax.bitcast_convert_type(word, jnp.float64) if _wide(one) else word,
+        shapes,
+        back,
     )
 
 

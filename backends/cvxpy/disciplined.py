@@ -8,10 +8,12 @@ from declarative.analyse.scope import Scope, children
 from declarative.analyse.signs import Signs, as_quadratic
 from declarative.atoms import ATOMS, Curvature
 from declarative.backends.cvxpy.printer import sides
+from declarative.plan.engine import Variant
 
 
-def unsupported(problem: ir.Problem) -> str | None:
-    """In words after 'because'; None where cvxpy can state the problem."""
+def disciplined(variant: Variant) -> str | None:
+    """A rule of the plan: None where cvxpy can state the problem, else why not, in words after 'because'."""
+    problem = variant.problem
     roots = sides(problem)
     if isinstance(problem.statement, ir.Minimize):
         roots.append(problem.statement.value)

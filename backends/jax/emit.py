@@ -11,6 +11,9 @@ from declarative.backends.jax.writer import Function, Scope, comment, count, sco
 from declarative.dims import Dim
 from declarative.plan import Choice
 
+PACKAGES = {"jax": "declarative.backends.jax.engines", "cvxpy": "declarative.backends.cvxpy"}
+"""Where the module of an engine's name holds its `Solver`."""
+
 
 def emit(choice: Choice) -> str:
     """The module's source. It reads two names of its namespace: `static` and `extern`, both mappings."""
@@ -46,7 +49,7 @@ def head(choice: Choice, body: str) -> list[str]:
     lines.append("")
     if "rt." in body:
         lines.append("from declarative.backends.jax import runtime as rt")
-    lines.append(f"from {type(engine).__module__.rpartition('.')[0]} import {engine.name}")
+    lines.append(f"from {PACKAGES[engine.backend]} import {engine.name}")
     return lines
 
 

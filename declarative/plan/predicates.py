@@ -1,12 +1,13 @@
 """The words in which engines say what they take: rules on a Variant, each with its reason.
 
-def accepts(self, variant):
-    return decide(variant, only(Class.LP, Class.QP), affine_constraints, cost=10, why="dense QP")
+    ByRules("interior_point", "jax", "quadratic", rules=(minimisation, affine_constraints, quadratic),
+            cost=10, why="dense linear or convex quadratic program")
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from declarative.analyse import Class
@@ -15,6 +16,24 @@ from declarative.plan.engine import Accept, Refuse, Variant
 
 Rule: TypeAlias = Callable[[Variant], str | None]
 """None where the variant passes, otherwise why it does not, in words after 'because'."""
+
+
+@dataclass(frozen=True)
+class ByRules:
+    """An engine that takes what passes all its rules. Its `Solver` stands in a module of the engine's name,
+    which the emitted code imports: asking an engine imports no numerical library."""
+
+    name: str
+    backend: str
+    form: str
+    rules: tuple[Rule, ...]
+    cost: float
+    why: str
+    methods: tuple[str, ...] = ()
+    backwards: tuple[str, ...] = ()
+
+    def accepts(self, variant: Variant) -> Accept | Refuse:
+        return decide(variant, *self.rules, cost=self.cost, why=self.why)
 
 
 def decide(variant: Variant, *rules: Rule, cost: float, why: str) -> Accept | Refuse:

@@ -11,38 +11,19 @@ relative to the history, and a step that makes the residual much worse falls bac
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from declarative.analyse import Class
 from declarative.backends.jax import iteration, linalg
 from declarative.layer.contract import Params, Point, Root, SolveOptions
-from declarative.plan.engine import Accept, Refuse, Variant
-from declarative.plan.predicates import decide, only
 
 MAX_ITER = 1000
 MEMORY = 5
 RIDGE = 1e-8
 WORSE = 10.0  # an accelerated step may multiply the residual by this before it is given up
-
-
-@dataclass(frozen=True)
-class FixedPoint:
-    name: str = "fixed_point"
-    backend: str = "jax"
-    form: str = "map"
-    methods: tuple[str, ...] = ("anderson", "picard")
-    backwards: tuple[str, ...] = ("one_step", "truncated", "phantom", "neumann")
-
-    def accepts(self, variant: Variant) -> Accept | Refuse:
-        return decide(variant, only(Class.FIXED_POINT), cost=20, why="iteration of the map, accelerated")
-
-
-ENGINE = FixedPoint()
 
 
 class State(NamedTuple):

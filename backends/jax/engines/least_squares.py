@@ -7,7 +7,6 @@ that large residuals neither slow the end nor spoil gradients. Statuses are thos
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
@@ -17,26 +16,9 @@ from jax import Array, lax
 from declarative.backends.jax import iteration, linalg
 from declarative.backends.jax.engines import newton
 from declarative.layer.contract import Params, Point, Root, SolveOptions
-from declarative.plan.engine import Accept, Refuse, Variant
-from declarative.plan.predicates import decide, minimisation, residuals, smooth, unconstrained
 
 MAX_ITER = 200
 ROUGH = 1e-3  # relative step at which Newton's method takes over
-
-
-@dataclass(frozen=True)
-class LeastSquares:
-    name: str = "least_squares"
-    backend: str = "jax"
-    form: str = "least_squares"
-    methods: tuple[str, ...] = ("levenberg_marquardt",)
-
-    def accepts(self, variant: Variant) -> Accept | Refuse:
-        rules = minimisation, unconstrained, residuals, smooth
-        return decide(variant, *rules, cost=15, why="Levenberg-Marquardt on the residuals, then Newton")
-
-
-ENGINE = LeastSquares()
 
 
 class State(NamedTuple):

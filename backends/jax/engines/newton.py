@@ -11,7 +11,6 @@ of that; `unbounded` where the objective falls without end.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
@@ -21,26 +20,10 @@ from jax import Array, lax
 from declarative.backends.jax import iteration, linalg
 from declarative.layer.contract import Params, Point, Root, SolveOptions
 from declarative.layer.status import Status
-from declarative.plan.engine import Accept, Refuse, Variant
-from declarative.plan.predicates import decide, minimisation, smooth, unconstrained
 
 MAX_ITER = 200
 
 Cost = Callable[[Array], Array]
-
-
-@dataclass(frozen=True)
-class Newton:
-    name: str = "newton"
-    backend: str = "jax"
-    form: str = "smooth"
-
-    def accepts(self, variant: Variant) -> Accept | Refuse:
-        rules = minimisation, unconstrained, smooth
-        return decide(variant, *rules, cost=20, why="Newton's method with dense Hessians")
-
-
-ENGINE = Newton()
 
 
 class State(NamedTuple):

@@ -7,7 +7,6 @@ Statuses: `solved` if the gradient is at most the tolerance relative to 1 + its 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -17,25 +16,8 @@ from jax import Array, lax
 from declarative.backends.jax import iteration
 from declarative.layer.contract import Params, Point, Root, SolveOptions
 from declarative.layer.status import Status
-from declarative.plan.engine import Accept, Refuse, Variant
-from declarative.plan.predicates import decide, minimisation, smooth, unconstrained
 
 MAX_ITER = 1000
-
-
-@dataclass(frozen=True)
-class QuasiNewton:
-    name: str = "quasi_newton"
-    backend: str = "jax"
-    form: str = "smooth"
-    methods: tuple[str, ...] = ("bfgs",)
-
-    def accepts(self, variant: Variant) -> Accept | Refuse:
-        rules = minimisation, unconstrained, smooth
-        return decide(variant, *rules, cost=30, why="BFGS, which needs gradients only")
-
-
-ENGINE = QuasiNewton()
 
 
 class Solver:

@@ -9,34 +9,17 @@ residual (a local minimum that is no root) or the iterates run away.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from declarative.analyse import Class
 from declarative.backends.jax import iteration
 from declarative.layer.contract import Params, Point, Root, SolveOptions
 from declarative.layer.linear import solve_equilibrated
-from declarative.plan.engine import Accept, Refuse, Variant
-from declarative.plan.predicates import decide, only
 
 MAX_ITER = 100
-
-
-@dataclass(frozen=True)
-class NewtonRoot:
-    name: str = "root"
-    backend: str = "jax"
-    form: str = "equations"
-
-    def accepts(self, variant: Variant) -> Accept | Refuse:
-        return decide(variant, only(Class.ROOT), cost=20, why="Newton's method on a square system")
-
-
-ENGINE = NewtonRoot()
 
 
 class State(NamedTuple):

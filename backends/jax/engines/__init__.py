@@ -1,0 +1,73 @@
+"""The engines: what each takes, and why. The solvers stand in the modules of the same names.
+
+Equally good ones are preferred in this order. Usual costs are listed at `plan.engine.Accept`.
+"""
+
+from __future__ import annotations
+
+from declarative.analyse import Class
+from declarative.plan.predicates import (
+    ByRules,
+    affine_constraints,
+    minimisation,
+    only,
+    quadratic,
+    residuals,
+    smooth,
+    unconstrained,
+)
+
+ENGINES = (
+    ByRules(
+        "interior_point",
+        "jax",
+        "quadratic",
+        rules=(minimisation, affine_constraints, quadratic),
+        cost=10,
+        why="dense linear or convex quadratic program",
+    ),
+    ByRules(
+        "least_squares",
+        "jax",
+        "least_squares",
+        rules=(minimisation, unconstrained, residuals, smooth),
+        cost=15,
+        why="Levenberg-Marquardt on the residuals, then Newton",
+        methods=("levenberg_marquardt",),
+    ),
+    ByRules(
+        "newton",
+        "jax",
+        "smooth",
+        rules=(minimisation, unconstrained, smooth),
+        cost=20,
+        why="Newton's method with dense Hessians",
+    ),
+    ByRules(
+        "quasi_newton",
+        "jax",
+        "smooth",
+        rules=(minimisation, unconstrained, smooth),
+        cost=30,
+        why="BFGS, which needs gradients only",
+        methods=("bfgs",),
+    ),
+    ByRules(
+        "fixed_point",
+        "jax",
+        "map",
+        rules=(only(Class.FIXED_POINT),),
+        cost=20,
+        why="iteration of the map, accelerated",
+        methods=("anderson", "picard"),
+        backwards=("one_step", "truncated", "phantom", "neumann"),
+    ),
+    ByRules(
+        "root",
+        "jax",
+        "equations",
+        rules=(only(Class.ROOT),),
+        cost=20,
+        why="Newton's method on a square system",
+    ),
+)
