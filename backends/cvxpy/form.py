@@ -111,7 +111,7 @@ def _by_rows(entries: Matrix) -> Indices:
 def _solution_map(chain: Any, inverse: Any, n: int, m: int) -> tuple[dict[int, Matrix], Any]:
     """Where cvxpy's inverse of its reductions finds each value, seen by sending numbers through it."""
 
-    def back(y: Vector) -> Any:
+    def back(y: Any) -> Any:
         info = {"status_val": 1, "pobj": 0.0, "iter": 0, "solve_time": 0.0, "setup_time": 0.0}
         raw = {"x": np.arange(n) + 1.0, "y": y, "s": np.zeros(m), "info": info}
         return chain.invert(raw, inverse)

@@ -21,10 +21,12 @@ RANK = 1e-9  # singular values below this share of the largest count as zero
 
 
 class Data(NamedTuple):
-    P: Matrix
-    q: Vector
-    A: Matrix
-    b: Vector
+    """Arrays of NumPy here, of JAX in the layer."""
+
+    P: Any
+    q: Any
+    A: Any
+    b: Any
 
 
 class Answer(NamedTuple):

@@ -55,10 +55,10 @@ class ConvexPrinter(Printer):
             return self._fill(node.atom, [self.free(arg, block) for arg in node.args], node.attrs, block)
         return f"model.above({tidy(self.text(node, block))})"
 
-    def holds_data(self, node: ir.Expr | ir.Slice) -> bool:
+    def holds_data(self, node: ir.Node) -> bool:
         if isinstance(node, ir.Slice):
             return False
-        if self.constant(node):
+        if self.constant(node):  # type: ignore[arg-type]
             return not plain(node)
         return any(map(self.holds_data, children(node)))
 
@@ -193,7 +193,7 @@ class ConvexPrinter(Printer):
         raise TypeError(f"{node.op} does not stand in a convex program")
 
 
-def plain(node: ir.Expr) -> bool:
+def plain(node: ir.Node) -> bool:
     """Numbers and arithmetic on numbers, sizes and indices: Python computes them."""
     match node:
         case ir.Const() | ir.Size() | ir.Bound():

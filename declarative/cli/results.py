@@ -48,7 +48,7 @@ ARRAYS = ("status", "derivative", "iterations", "residual", "objective")
 def collect(solution: Solution, problem: ir.Problem) -> Solved:
     shape = solution.status.shape
     failed = {str(status): status.advice for status in solution.status.flat if not status.usable}
-    outputs = {}
+    outputs: dict[str, Array] = {}
     for name, value in solution.outputs.items():
         parts = value if isinstance(value, tuple) else (value,)
         names = [name] if len(parts) == 1 else [f"{name}{i}" for i in range(len(parts))]
@@ -132,10 +132,11 @@ def write(solved: Solved, path: str) -> None:
     try:
         match Path(path).suffix.lower():
             case ".npz":
-                np.savez(path, **solved.outputs, status=solved.status, objective=solved.objective)
+                held = {**solved.outputs, "status": solved.status, "objective": solved.objective}
+                np.savez(path, allow_pickle=False, **held)
             case ".json":
-                held = {name: _plain(value) for name, value in solved.outputs.items()}
-                Path(path).write_text(json.dumps({**held, "status": solved.status.tolist()}, indent=2))
+                lists = {name: _plain(value) for name, value in solved.outputs.items()}
+                Path(path).write_text(json.dumps({**lists, "status": solved.status.tolist()}, indent=2))
             case ".csv":
                 _table(solved.outputs, path)
             case _:

@@ -94,8 +94,10 @@ def _gradient(text: str, layer: Layer) -> tuple[str, str]:
     params = [p.name for p in layer.problem.params if p.type.base == "real" and "static" not in p.properties]
     for name, known, what in ((output, outputs, "output"), (param, params, "parameter")):
         if name not in known or not colon:
-            listed = {"outputs": ", ".join(outputs), "params": ", ".join(params)}
-            raise DeclError([diagnostic("D656", None, text=text, what=what, **listed)])
+            there, given = ", ".join(outputs), ", ".join(params)
+            raise DeclError(
+                [diagnostic("D656", None, text=text, what=what, outputs=there, params=given)]
+            )
     return output, param
 
 
