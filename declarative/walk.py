@@ -146,7 +146,8 @@ def constant(expr: ir.Expr) -> float | None:
         return None if isinstance(expr.value, bool) else float(expr.value)
     if not isinstance(expr, ir.Apply) or expr.atom not in ("neg", "add", "sub", "mul", "div", "pow"):
         return None
-    a, b = constant(expr.args[0]), constant(expr.args[-1])
+    a = constant(expr.args[0])
+    b = a if len(expr.args) == 1 else constant(expr.args[1])
     if a is None or b is None:
         return None
     try:
