@@ -72,7 +72,9 @@ def _tangent(solver: Solver, root: Root, p: Params, dp: Params, good: Array) -> 
     def at(y: Point, p: Params) -> LinearMap:
         def matvec(v: Array) -> Array:
             moved = jax.jvp(lambda x: solver.optimality(x, p, fixed), (y,), (unravel(v),))[1]
-            return ravel_pytree(moved)[0]
+            # custom_linear_solve fails where only data that do not move its matvec have tangents
+            # (a Hessian that vanishes): with 0 * y they do.
+            return ravel_pytree(moved)[0] + 0 * ravel_pytree(y)[0] * v
 
         return matvec
 
@@ -82,9 +84,12 @@ def _tangent(solver: Solver, root: Root, p: Params, dp: Params, good: Array) -> 
         solve, transpose = dense_solver(at(*constant[:2]), good)
     else:
         solve, transpose = (_flat(one, unravel) for one in given)
+    # Differentiated again, custom_linear_solve fails where neither its matrix nor its right-hand side
+    # moves with p but something else does: 0 * y always moves.
+    product, still = at(y, p), 0 * ravel_pytree(y)[0]
     return unravel(
         lax.custom_linear_solve(
-            at(y, p),
+            lambda v: product(v) + still * v,
             -residual,
             solve=lambda _, b: _all_nan_unless(good, solve(b)),
             transpose_solve=lambda _, b: _nan_unless_zero(good, transpose(b), b),

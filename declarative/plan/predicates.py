@@ -95,7 +95,7 @@ def residuals(variant: Variant) -> str | None:
     return None if variant.facts.residuals else "the objective is not a sum of squares"
 
 
-def projection(*names: str) -> Rule:
+def known_projection(*names: str) -> Rule:
     """The problem is one of the named projections or proximal maps."""
 
     def rule(variant: Variant) -> str | None:

@@ -9,15 +9,50 @@ from declarative.analyse import Class
 from declarative.plan.predicates import (
     ByRules,
     affine_constraints,
+    equalities_only,
     minimisation,
     only,
+    known_projection,
     quadratic,
     residuals,
     smooth,
     unconstrained,
 )
 
+PROJECTIONS = (
+    "free",
+    "nonneg",
+    "box",
+    "simplex",
+    "ball",
+    "ball_1",
+    "ball_inf",
+    "sphere",
+    "soc",
+    "psd",
+    "monotone",
+    "soft_threshold",
+)
+
 ENGINES = (
+    ByRules(
+        "projection",
+        "jax",
+        "projection",
+        rules=(minimisation, known_projection(*PROJECTIONS)),
+        cost=1,
+        why="a known projection or proximal map, in closed form",
+        methods=("closed_form",),
+    ),
+    ByRules(
+        "linear_system",
+        "jax",
+        "quadratic",
+        rules=(minimisation, equalities_only, quadratic),
+        cost=2,
+        why="its optimality conditions are one linear system",
+        methods=("closed_form",),
+    ),
     ByRules(
         "interior_point",
         "jax",
