@@ -18,6 +18,7 @@ from declarative.walk import constant as number
 _FUNCTIONS = frozenset("add sub mul div neg pow square inv_pos".split())
 _FUNCTIONS |= frozenset("sqrt exp log log1p expm1 tanh sigmoid softplus".split())
 _LINEAR = frozenset(["add", "sub", "neg", "mul", "div"])
+_TOO_DEEP = 3  # functions of functions beyond which it is not attempted either
 _TOO_LONG = 120  # operations of a second derivative beyond which the proof is not attempted
 
 
@@ -72,6 +73,8 @@ def _prove(expr: Apply, base: Expr, signs: Signs) -> Curvature:
             function = _Translation(variable, base, signs)(expr)
     except _Undefined:
         return Curvature.UNKNOWN
+    if _nesting(function) > _TOO_DEEP:
+        return Curvature.UNKNOWN
     second = sympy.diff(function, variable, 2)
     if second.count_ops() > _TOO_LONG:
         return Curvature.UNKNOWN
@@ -87,12 +90,22 @@ def _prove(expr: Apply, base: Expr, signs: Signs) -> Curvature:
     return Curvature.UNKNOWN
 
 
+def _nesting(expr: Any) -> int:
+    """How many functions stand inside one another."""
+    import sympy
+
+    return max(map(_nesting, expr.args), default=0) + isinstance(expr, sympy.Function)
+
+
 def _as_exponentials(expr: Any) -> Any:
     """With every exponential of the variable as one positive symbol, in lowest terms and factored."""
     import sympy
 
     symbols = {}
-    rewritten = sympy.together(expr.rewrite(sympy.exp))
+    rewritten = expr.rewrite(sympy.exp)
+    if any(power.args[0].has(sympy.exp) for power in rewritten.atoms(sympy.exp)):
+        return expr  # exponentials of exponentials have no lowest terms that could be found in time
+    rewritten = sympy.together(rewritten)
     for power in rewritten.atoms(sympy.exp):
         symbols[power] = sympy.Dummy(positive=True)
     single = {symbol for power in symbols for symbol in power.free_symbols}
