@@ -30,7 +30,7 @@ class Fake:
 
 
 ENGINES = (
-    Fake("formula", (must.projection("simplex", "box"),), cost=1),
+    Fake("formula", (must.known_projection("simplex", "box"),), cost=1),
     Fake("dense", (must.only(Class.LP, Class.QP), must.affine_constraints, must.quadratic), cost=10),
     Fake("newton", (must.minimisation, must.unconstrained, must.smooth), cost=20),
     Fake("gauss", (must.unconstrained, must.smooth, must.residuals), cost=15),
