@@ -9,6 +9,7 @@ infeasible (z) or unbounded (x). Mehrotra's predictor and corrector, one step le
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -22,6 +23,9 @@ SHORT_STEP = 1e-6  # below it the iteration has stalled
 STALLS = 3  # short steps in a row before giving up
 PATIENCE = 20  # steps without a better point before giving up,
 ENOUGH = 2  # and where the tolerance is met
+
+
+Solve = Callable[[Array, Array], tuple[Array, Array]]
 
 
 class Iterate(NamedTuple):
@@ -115,6 +119,9 @@ def _step(
     both = solve(jnp.stack([plain[0], -q], 1), jnp.stack([plain[1], d], 1))
     (x1, x2), (z1, z2) = both[0].T, both[1].T
     fall = -((x2 - xi) @ P @ (x2 - xi)) - z2 @ (ratio * z2) - kappa / tau
+    # Both are the same where the system is solved; they differ where it is singular, along an
+    # unknown that only the objective sees: there x2 is long, and tau must fall.
+    fall = jnp.minimum(fall, (2 * curved + q) @ x2 + d @ z2 - xi @ curved - kappa / tau)
 
     def direction(x1: Array, z1: Array, keep: Array | float, sz: Array, tk: Array) -> Iterate:
         d_tau = (-keep * r_tau + tk / tau - (2 * curved + q) @ x1 - d @ z1) / fall
@@ -146,7 +153,7 @@ def _longest(now: Iterate, move: Iterate, inequality: Array) -> Array:
     )
 
 
-def _kkt(problem: Scaled, ratio: Array, equalities: int, delta: Array):  # type: ignore[no-untyped-def]
+def _kkt(problem: Scaled, ratio: Array, equalities: int, delta: Array) -> Solve:
     """Solves [P E'; E -ratio] (x, z) = (r, t) for columns: Cholesky of P + G'G/ratio, then of A's Schur
     complement. The regularisation is removed by refinement."""
     P, E = problem.P, problem.E

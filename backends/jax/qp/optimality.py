@@ -1,4 +1,4 @@
-"""What holds at a point of a quadratic program: its residual, its active set's regularity, the linear solve."""
+"""How far a point is from a solution of a quadratic program, in the data as they were given."""
 
 from __future__ import annotations
 
@@ -8,9 +8,6 @@ from jax import Array
 from declarative.backends.jax import linalg
 from declarative.backends.jax.forms import Quadratic
 from declarative.backends.jax.qp.scaling import Scaled, stacked
-from declarative.layer.status import DerivativeStatus
-
-WEAK = 1e-6  # multiplier and slack both below it, scaled: weakly active
 
 
 def residual(data: Quadratic, x: Array, z: Array) -> Array:
@@ -41,38 +38,3 @@ def convex(problem: Scaled) -> Array:
     lift = n * 100 * eps * jnp.max(jnp.abs(problem.P), initial=0) + jnp.finfo(problem.P.dtype).tiny
     factor = linalg.cholesky(problem.P + lift * jnp.eye(n, dtype=problem.P.dtype))
     return jnp.all(jnp.isfinite(factor))
-
-
-def regularity(problem: Scaled, equalities: int, active: Array, x: Array, z: Array) -> Array:
-    """DerivativeStatus.code at a solution, from the scaled problem.
-
-    Active rows: those of the set, and those without slack. Dependent if their scaled Jacobian is
-    rank-deficient, singular if P is on its null space, weakly active if a multiplier is zero.
-    """
-    P, q, E, d = problem.P, problem.q, problem.E, problem.d
-    n, k = P.shape[0], E.shape[0]
-    dtype = P.dtype
-    inequality = jnp.arange(k) >= equalities
-    slack = jnp.abs(d - E @ x)
-    force = jnp.maximum(jnp.max(jnp.abs(P @ x), initial=0), jnp.max(jnp.abs(q), initial=0))
-    reach = jnp.maximum(jnp.max(jnp.abs(x), initial=0), jnp.finfo(dtype).tiny)
-    small = max(WEAK, float(jnp.finfo(dtype).eps) ** 0.5)
-    touching = slack <= small * reach
-    idle = jnp.abs(z) <= small * jnp.maximum(force, jnp.finfo(dtype).tiny)
-    present = jnp.any(E != 0, axis=1)
-    weak = jnp.any(inequality & present & touching & idle)
-    rows = (~inequality | active | (touching & present))[:, None] * E
-    dependent, singular = _rank_defects(P, rows, jnp.sum(jnp.any(rows != 0, axis=1) | ~inequality))
-    code = jnp.where(weak, DerivativeStatus.WEAKLY_ACTIVE.code, DerivativeStatus.REGULAR.code)
-    code = jnp.where(singular, DerivativeStatus.SINGULAR.code, code)
-    return jnp.where(dependent, DerivativeStatus.DEPENDENT_CONSTRAINTS.code, code).astype(jnp.int8)
-
-
-@linalg.elementwise
-def _rank_defects(P: Array, rows: Array, count: Array) -> tuple[Array, Array]:
-    """Whether the `count` nonzero rows are dependent, and whether P is singular on their null space."""
-    cut = jnp.finfo(P.dtype).eps ** 0.5
-    values = linalg.singular_values(rows) if rows.shape[0] else jnp.zeros(0, P.dtype)
-    rank = jnp.sum(values > cut * jnp.max(values, initial=0))
-    curvature, _ = linalg.eigh(P + rows.T @ rows)
-    return rank < count, curvature[0] <= cut / 100 * curvature[-1]
