@@ -1,5 +1,6 @@
 """The OptNet layer: a batch of quadratic programs, their multipliers, and the derivative in every matrix."""
 
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -17,13 +18,19 @@ def main() -> dict[str, float]:
     q = rng.normal(size=(batch, n))  # a leading axis: one program for each row
     h, b = rng.uniform(0.1, 1, m), rng.normal(size=p) / 5
 
-    z, nu, lam = layer(P, q, G=G, h=h, A=A, b=b)
+    @jax.jit
+    @partial(jax.value_and_grad, has_aux=True)
+    def size(G: jax.Array) -> tuple[jax.Array, tuple[jax.Array, ...]]:
+        outputs = layer(P, q, G=G, h=h, A=A, b=b)
+        return (outputs.z**2).sum(), outputs
+
+    with jax.enable_x64(True):
+        (_, outputs), slope = size(G)
+    z, nu, lam = map(np.asarray, outputs)
     stationary = z @ P + q + nu @ A + lam @ G
     print(f"{batch} programs: |P z + q + A'nu + G'lam| <= {np.abs(stationary).max():.1e}")
 
-    with jax.enable_x64(True):
-        slope = jax.grad(lambda G: (layer(P, q, G=G, h=h, A=A, b=b).z ** 2).sum())(G)
-    print(f"d sum(z^2) / d G has shape {slope.shape}; row 0 begins {np.round(slope[0, :3], 4)}")
+    print(f"d sum(z^2) / d G has shape {slope.shape}; row 1 begins {np.round(np.asarray(slope)[1, :3], 4)}")
 
     report = layer.check_grad(P, q[0], G=G, h=h, A=A, b=b)
     print(report)

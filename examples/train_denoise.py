@@ -4,7 +4,6 @@ The signals are steps, so the best D takes differences; D starts as noise, and t
 """
 
 import argparse
-from functools import partial
 from pathlib import Path
 
 import jax
@@ -15,7 +14,7 @@ from rich.progress import track
 
 import declarative as dc
 
-LENGTH, ROWS = 16, 15
+LENGTH, ROWS, BATCH = 16, 15, 32
 
 
 def signals(rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -25,45 +24,44 @@ def signals(rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarra
         cuts = np.sort(rng.choice(np.arange(3, LENGTH - 2), size=2, replace=False))
         for part in np.split(np.arange(LENGTH), cuts):
             row[part] = rng.uniform(-1, 1)
-    return clean, clean + 0.25 * rng.normal(size=clean.shape)
+    noisy = clean + 0.25 * rng.normal(size=clean.shape)
+    return clean.astype(np.float32), noisy.astype(np.float32)
 
 
 def main(steps: int = 300, plot: str | None = "train_denoise.png") -> dict[str, float]:
     layer = dc.load(Path(__file__).with_name("denoise.decl")).denoise
     rng = np.random.default_rng(0)
     clean, noisy = signals(rng, 512)
-    test_clean, test_noisy = signals(rng, 64)
+    test_clean, test_noisy = signals(rng, BATCH)
     learned = {
         "D": jnp.asarray(0.3 * rng.normal(size=(ROWS, LENGTH)), jnp.float32),
         "log_lam": jnp.asarray(-2.0),
     }
 
-    def loss(learned: dict, noisy: jax.Array, clean: jax.Array) -> jax.Array:
+    def loss(learned: dict, noisy: jax.Array, clean: jax.Array) -> tuple[jax.Array, jax.Array]:
         x = layer(noisy, learned["D"], jnp.exp(learned["log_lam"]))
-        return jnp.mean((x - clean) ** 2)
+        return jnp.mean((x - clean) ** 2), x
 
+    slope_of = jax.jit(jax.value_and_grad(loss, has_aux=True))
     optimiser = optax.adam(optax.cosine_decay_schedule(0.05, steps))
-
-    @partial(jax.jit, donate_argnums=(0, 1))
-    def step(learned: dict, state: optax.OptState, noisy: jax.Array, clean: jax.Array) -> tuple:
-        value, slope = jax.value_and_grad(loss)(learned, noisy, clean)
-        moves, state = optimiser.update(slope, state)
-        return optax.apply_updates(learned, moves), state, value
-
     state, curve = optimiser.init(learned), []
-    noise = float(np.mean((test_noisy - test_clean) ** 2))
-    before = float(loss(learned, jnp.float32(test_noisy), jnp.float32(test_clean)))
+    (before, _), _ = slope_of(learned, test_noisy, test_clean)
     for _ in track(range(steps), description="learning D"):
-        some = rng.choice(512, size=32, replace=False)
-        learned, state, value = step(learned, state, jnp.float32(noisy[some]), jnp.float32(clean[some]))
+        some = rng.choice(512, size=BATCH, replace=False)
+        (value, _), slope = slope_of(learned, noisy[some], clean[some])
+        moves, state = optimiser.update(slope, state)
+        learned = optax.apply_updates(learned, moves)
         curve.append(float(value))
-    after = float(loss(learned, jnp.float32(test_noisy), jnp.float32(test_clean)))
+    (after, x), _ = slope_of(learned, test_noisy, test_clean)
+
+    noise = float(np.mean((test_noisy - test_clean) ** 2))
     print(f"mean squared error on new signals: noise {noise:.4f}, before {before:.4f}, after {after:.4f}")
     if plot:
         shown = int(np.ptp(test_clean, axis=1).argmax())  # the signal with the largest jumps
-        cleaned = layer(test_noisy[shown], learned["D"], jnp.exp(learned["log_lam"]))
-        draw(curve, np.asarray(learned["D"]), test_clean[shown], test_noisy[shown], np.asarray(cleaned), plot)
-    return {"noise": noise, "before": before, "after": after}
+        draw(
+            curve, np.asarray(learned["D"]), test_clean[shown], test_noisy[shown], np.asarray(x[shown]), plot
+        )
+    return {"noise": noise, "before": float(before), "after": float(after)}
 
 
 def draw(
