@@ -15,14 +15,12 @@ from jax import Array
 from declarative.backends.jax import linalg
 from declarative.backends.jax.forms import Quadratic
 from declarative.backends.jax.qp import active_set, derivative, embedding, optimality, scaling
-from declarative.backends.jax.qp.derivative import Fixed
+from declarative.backends.jax.qp.derivative import Fixed, Map
 from declarative.layer.contract import Params, Point, Root, SolveOptions
 from declarative.layer.status import Status
 
 MAX_ITER = 100
 
-
-Map = Callable[[Point], Point]
 
 
 class Solver:

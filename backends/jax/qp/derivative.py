@@ -15,6 +15,9 @@ from declarative.backends.jax.qp.scaling import Scaled
 from declarative.layer.contract import Point
 
 
+Map = Callable[[Point], Point]
+
+
 class Fixed(NamedTuple):
     """What the derivative holds constant: the active set, the scaling, and the factor to be reused."""
 
@@ -39,7 +42,7 @@ def optimality(data: Quadratic, y: Point, fixed: Fixed) -> Point:
     )
 
 
-def linear(data: Quadratic, fixed: Fixed) -> tuple[Callable[[Point], Point], Callable[[Point], Point]]:
+def linear(data: Quadratic, fixed: Fixed) -> tuple[Map, Map]:
     """Solves with the Jacobian of `optimality` and with its transpose."""
     G, _ = scaling.present(data)
 
