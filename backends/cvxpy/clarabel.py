@@ -123,7 +123,7 @@ class Solver:
             try:
                 self.forms[key] = cone_program(model, cp.Problem(objective, model.constraints))
             except (cp.error.DCPError, cp.error.DPPError) as error:
-                raise DeclError([diagnostic("D690", None, reason=str(error).splitlines()[0])]) from None
+                raise DeclError([diagnostic("D690", None, reason=" ".join(str(error).split()))]) from None
         return self.forms[key], model
 
 

@@ -1,0 +1,5 @@
+from types import SimpleNamespace
+
+from declarative.cli import results
+
+results.write(SimpleNamespace(outputs={}), "w.txt")
