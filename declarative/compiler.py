@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Any, Literal
@@ -29,6 +31,18 @@ class Host:
     loader: Any = None
 
 
+@contextmanager
+def _room() -> Iterator[None]:
+    """Passes walk trees by recursion, some ten frames a level: the deepest program allowed needs more than a
+    thousand frames, Python's usual limit."""
+    usual = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(usual, 5000))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(usual)
+
+
 def compile_source(
     source: Source, problem: str | None = None, host: Host = Host(), stop_after: Stage | None = None
 ) -> Any:
@@ -39,6 +53,7 @@ def compile_source(
     return compile_problem(pick(checked(file, host), problem), host, stop_after)
 
 
+@_room()
 def compile_problem(problem: ir.Problem, host: Host = Host(), stop_after: Stage | None = None) -> Any:
     """The Layer of a checked problem, or the value of an earlier stage."""
     if stop_after == "check":
@@ -71,11 +86,13 @@ def parsed(source: Source) -> tree.File:
     return _without_errors(file, found)
 
 
+@_room()
 def checked(file: tree.File, host: Host = Host()) -> dict[str, ir.Problem]:
     problems, found = check(file, host.loader)
     return _without_errors(problems, found)
 
 
+@_room()
 def diagnose(source: Source, host: Host = Host()) -> list[Diagnostic]:
     """Everything there is to say about a text: errors and warnings of every stage, the plan included."""
     file, found = parse(source)

@@ -11,7 +11,7 @@ from lark import Token
 from lark.visitors import Transformer_NonRecursive
 
 from declarative.errors import NOWHERE, Diagnostic, Source, Span, diagnostic
-from declarative.grammar import tree, words
+from declarative.grammar import sums, tree, words
 
 Child = Any  # a Token, a tree.Node, or a tuple of nodes
 N = TypeVar("N", bound=tree.Node)
@@ -263,6 +263,10 @@ class Build(Transformer_NonRecursive[Token, Any]):
     def binary(self, children: list[Child]) -> tree.Binary:
         left, sign, right = children
         return tree.Binary(_OPERATORS[sign.type], left, right, span=self.span(children))  # type: ignore[arg-type]
+
+    def total(self, children: list[Child]) -> tree.Expr:
+        signs: list[sums.Sign] = ["+", *("-" if sign.type == "MINUS" else "+" for sign in children[1::2])]
+        return sums.balanced(list(zip(signs, children[::2], strict=True)))
 
     def unary(self, children: list[Child]) -> tree.Unary:
         sign, operand = children

@@ -13,8 +13,8 @@ from declarative.grammar import hints, structure, tokens, tree
 from declarative.grammar.build import Build, Head, deepest
 
 MOST_ERRORS = 25
-# Later stages walk the tree by recursion; Python's own limit must stay far away.
-MOST_LEVELS = 150
+# Later stages walk the tree by recursion, and Python reads emitted text to some 200 brackets deep.
+MOST_LEVELS = 100
 
 
 def parse(source: Source) -> tuple[tree.File | None, list[Diagnostic]]:

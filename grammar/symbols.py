@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from declarative.errors import DeclError, Diagnostic, Span, diagnostic
 from declarative.grammar import tree
+from declarative.grammar.sums import balanced
 from declarative.grammar.trace import Trace, current
 
 # The functions of the language by the names that the namespace offers; a test holds them against the atoms.
@@ -24,9 +25,6 @@ SETS: tuple[str, ...] = tuple(
 )
 # A constant array becomes a tree of `stack` calls; beyond this many numbers it should be a parameter.
 MOST_CONSTANTS = 256
-# Sums of more terms than this are balanced, so that a Python loop does not make a deep tree.
-_MOST_IN_A_ROW = 16
-
 _SAME_IN_NUMPY = {"absolute": "abs", "power": "pow", "concatenate": "concat"}
 _UFUNCS: dict[str, Callable[[Any, Any], Any]] = {
     "add": lambda a, b: a + b,
@@ -66,7 +64,7 @@ class Symbol:
         if self._node is not None:
             return self._node
         assert self._span is not None
-        return _sum([term.node for term in self._terms], self._span)
+        return balanced([("+", term.node) for term in self._terms], self._span)
 
     # ---- arithmetic -----------------------------------------------------------------------------
 
@@ -288,16 +286,6 @@ def constant(value: Any, at: Span) -> tree.Expr:
 def _number(value: int | float, at: Span) -> tree.Expr:
     positive = tree.Number(abs(value), repr(abs(value)), span=at)
     return tree.Unary("-", positive, span=at) if math.copysign(1, value) < 0 else positive
-
-
-def _sum(terms: list[tree.Expr], at: Span) -> tree.Expr:
-    if len(terms) > _MOST_IN_A_ROW:
-        half = len(terms) // 2
-        return tree.Binary("+", _sum(terms[:half], at), _sum(terms[half:], at), span=at)
-    total = terms[0]
-    for term in terms[1:]:
-        total = tree.Binary("+", total, term, span=at)
-    return total
 
 
 def _binary(op: Any, left: Any, right: Any) -> Symbol:

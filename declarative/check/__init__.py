@@ -11,7 +11,7 @@ from declarative.errors import Diagnostic, Span
 from declarative.grammar import tree
 from declarative.walk import extent
 
-DEEPEST, LARGEST = 250, 200_000
+DEEPEST, LARGEST = 100, 200_000
 __all__ = ["Loader", "check"]
 
 

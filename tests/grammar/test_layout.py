@@ -187,6 +187,38 @@ def test_precedence(text: str, grouped: str) -> None:
     same(f"minimize {text}", f"minimize {grouped}")
 
 
+def test_long_sums_are_read_by_halves() -> None:
+    """The tree is shallow, means the same, and reads back from text with its groups in brackets."""
+    terms = [f"{'-' if k % 3 == 1 else '+'} {k} * y" for k in range(1, 300)]
+    goal = statements("minimize 0 * y " + " ".join(terms))[-1]
+    assert isinstance(goal, tree.Objective)
+    assert _value(goal.value) == sum((-k if k % 3 == 1 else k) for k in range(1, 300))
+    assert _depth(goal) < 30
+    assert statements(f"minimize {_bracketed(goal.value)}")[-1] == goal
+    assert _depth(statements("minimize y" + " + y" * 31)[-1]) == 33
+
+
+def _depth(node: tree.Node) -> int:
+    return 1 + max(map(_depth, tree.children(node)), default=0)
+
+
+def _value(node: tree.Expr) -> float:
+    """At y = 1."""
+    if isinstance(node, tree.Binary):
+        left, right = _value(node.left), _value(node.right)
+        return {"+": left + right, "-": left - right, "*": left * right}[node.op]
+    return node.value if isinstance(node, tree.Number) else 1
+
+
+def _bracketed(node: tree.Expr) -> str:
+    if not isinstance(node, tree.Binary):
+        return node.span.text
+    right = _bracketed(node.right)
+    if node.op in "+-" and isinstance(node.right, tree.Binary) and node.right.op in "+-":
+        right = f"({right})"
+    return f"{_bracketed(node.left)} {node.op} {right}"
+
+
 def test_documentation_stays_with_what_it_describes() -> None:
     text = (
         "## The problem.\n## In two lines.\nproblem p  ## and a third\n"
