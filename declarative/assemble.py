@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from declarative import ir
 from declarative.errors import DeclError, diagnostic
 from declarative.layer.call import hashable, static_value
+from declarative.layer.host import host_function
 from declarative.layer.layer import Layer
 from declarative.layer.load import load
 from declarative.layer.options import Backward, Options
@@ -30,12 +31,13 @@ def layer(
 def _program(
     problem: ir.Problem, choice: Choice, source: str, static: Mapping[str, Any], host: Host
 ) -> Program:
+    extern = {e.name: host_function(e, host.extern[e.name]) for e in problem.externs}
     modules: dict[Any, Emitted] = {}  # by the values of the static parameters
 
     def loaded(values: Mapping[str, Any]) -> Emitted:
         key = tuple((name, hashable(value)) for name, value in values.items())
         if key not in modules:
-            modules[key] = load(source, problem.name, values, host.extern)
+            modules[key] = load(source, problem.name, values, extern)
         return modules[key]
 
     return Program(

@@ -64,10 +64,18 @@ def fixed_map(scope: Scope, variant: Variant) -> Form:
     images = dict(statement.maps)
     order = [unknown.name for unknown in scope.problem.unknowns]
     function = Function(scope, [images[name] for name in order])
-    parts = [f"    {tidy(function.expr(images[name]))},  # {scope.names[name]}" for name in order]
+    parts = [f"    {_stretched(function, images[v.name], v)},  # {scope.names[v.name]}" for v in scope.problem.unknowns]
     function.returns("return rt.flat(", *parts, "    like=params,", ")")
     text = function.text("step(flat, params)", "The map whose fixed point is sought.", "unpack(flat, params)")
     return Form((text,), ("step", "size"))
+
+
+def _stretched(function: Function, image: ir.Expr, unknown: ir.Variable) -> str:
+    """The image of an unknown in the unknown's shape."""
+    text = function.expr(image)
+    if image.type.shape != unknown.type.shape:
+        text = f"jnp.broadcast_to({text}, {function.shape(unknown.type.shape)})"
+    return tidy(text)
 
 
 def projection(scope: Scope, variant: Variant) -> Form:

@@ -12,6 +12,7 @@ import numpy as np
 from declarative import ir
 from declarative.dims import Dim, Shape
 from declarative.errors import ArgumentError, diagnostic
+from declarative.grammar.words import ascii_name
 from declarative.walk import constant
 
 Sizes = dict[str, int]
@@ -55,7 +56,8 @@ def match(
         )
     values = {param.name: arg for param, arg in zip(params, args, strict=False)}
     by_name = {param.name: param for param in params}
-    for name, value in kwargs.items():
+    for spelt, value in kwargs.items():
+        name = ascii_name(spelt)  # `λ=1` and `lam=1` are one name, as in the text
         if name not in by_name:
             near = get_close_matches(name, list(by_name), n=1)
             hint = f"; did you mean `{near[0]}`?" if near else ""

@@ -9,6 +9,7 @@ import numpy as np
 
 from declarative import ir
 from declarative.errors import ArgumentError, diagnostic
+from declarative.grammar.words import ascii_name
 from declarative.layer import bind, values
 from declarative.layer.bind import Bound, Lead
 from declarative.layer.options import Options
@@ -107,7 +108,8 @@ def _array(leaf: values.Leaf, dtype: str, stretch: tuple[int, ...] | None) -> An
 def _start_leaves(program: Program, options: Options) -> list[values.Leaf]:
     unknowns = {unknown.name: unknown for unknown in program.problem.unknowns}
     leaves = []
-    for name, value in options.start.items():
+    for spelt, value in options.start.items():
+        name = ascii_name(spelt)
         if name not in unknowns:
             there = ", ".join(f"`{known}`" for known in unknowns)
             raise ArgumentError(

@@ -12,6 +12,7 @@ from jax import Array
 
 from declarative.layer import backward, implicit
 from declarative.layer.bind import Lead
+from declarative.layer.host import Held
 from declarative.layer.contract import Params, Root, Solver, SolveOptions
 from declarative.layer.options import Options
 from declarative.layer.program import Emitted
@@ -129,16 +130,16 @@ def _element(module: Emitted, structure: Structure, options: Options) -> Callabl
 
 
 def _params(arrays: tuple[Array, ...], structure: Structure) -> tuple[Params, tuple[Array, ...]]:
-    """The parameters of one element, pytrees put together again, and the arrays left for the start."""
+    """The parameters of one element, and the arrays left for the start."""
     rest = list(arrays)
     p = []
     for shape in structure.params:
         if shape is None:
             p.append(rest.pop(0))
         else:
-            tree, still = shape
-            leaves = [rest.pop(0) if held is None else held[0] for held in still]
-            p.append(jax.tree.unflatten(tree, leaves))
+            count = sum(one is None for one in shape[1])
+            p.append(Held(rest[:count], shape))
+            del rest[:count]
     return tuple(p), tuple(rest)
 
 

@@ -12,6 +12,7 @@ import jax
 import numpy as np
 
 from declarative.errors import SolveError
+from declarative.grammar.words import ascii_name
 from declarative.layer.status import DerivativeStatus, Status
 
 
@@ -30,12 +31,12 @@ class Solution:
     gradient_error: Any
 
     def __getitem__(self, name: str) -> Any:
-        return self.outputs[name]
+        return self.outputs[ascii_name(name)]
 
     def __getattr__(self, name: str) -> Any:
         outputs = self.__dict__.get("outputs", {})
-        if name in outputs:
-            return outputs[name]
+        if ascii_name(name) in outputs:
+            return outputs[ascii_name(name)]
         raise AttributeError(f"no output `{name}`; there are: {', '.join(outputs)}")
 
     @cached_property

@@ -257,6 +257,15 @@ DATA: tuple[Entry, ...] = (
         help='write `{name}={{"name": value}}`',
         page="`extern` binds host functions by name, `static` fixes static parameters by name.",
     ),
+    Entry(
+        "D624",
+        "host function of another shape",
+        "the host function `{name}` gave {found}, but shape ({expected}) is declared",
+        label="declared to give `[{axes}]`",
+        help="change the function, or the declaration",
+        page="What `extern def` declares is what the host function must give: one array of that shape for one "
+        "element, without batch axes.",
+    ),
 )
 
 ENTRIES: tuple[Entry, ...] = (*CALL, *DATA)
