@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from declarative import nn as nn
     from declarative import torch as torch
     from declarative.api import Module as Module
-    from declarative.api import check_text as check
-    from declarative.api import compile_text as compile
+    from declarative.api import check_text as check  # noqa: F401
+    from declarative.api import compile_text as compile  # noqa: F401
     from declarative.api import declarative as declarative
     from declarative.api import explain as explain
-    from declarative.api import format_text as format
+    from declarative.api import format_text as format  # noqa: F401
     from declarative.api import load as load
     from declarative.errors import ArgumentError as ArgumentError
     from declarative.errors import DeclError as DeclError
@@ -74,7 +74,9 @@ def __getattr__(name: str) -> Any:
         value = getattr(import_module(home), attribute)
     elif name in ("torch", "nn"):
         value = import_module(f"declarative.{name}")
-    elif name.startswith("_") or find_spec(f"declarative.{name}") is not None:  # Python imports folders itself
+    elif (
+        name.startswith("_") or find_spec(f"declarative.{name}") is not None
+    ):  # Python imports folders itself
         raise AttributeError(name)
     elif name in _symbols():
         value = _symbols()[name]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from os import PathLike
 from typing import Any, overload
 
@@ -81,7 +82,9 @@ def load(
     """The problems of a `.decl` file. Its imports are found beside it and in `roots`."""
     source = files.read(path)
     find = files.loader(files.folder(path), *roots)
-    host = Host(extern=_named(extern, "extern"), static=_named(static, "static"), options=options, loader=find)
+    host = Host(
+        extern=_named(extern, "extern"), static=_named(static, "static"), options=options, loader=find
+    )
     return Module(str(path), compiler.checked(compiler.parsed(source), host), host)
 
 
@@ -120,7 +123,13 @@ def declarative(
 ) -> Any:
     """Decorator: a function whose docstring or body states a problem becomes its Layer."""
     if function is None:
-        return lambda target: declarative(target, extern=extern, static=static, **options)
+        return partial(_decorated, extern=extern, static=static, options=options)
+    return _decorated(function, extern, static, options)
+
+
+def _decorated(
+    function: Any, extern: Extern | None, static: Mapping[str, Any] | None, options: Mapping[str, Any]
+) -> Layer:
     if not inspect.isfunction(function):
         raise ArgumentError(diagnostic("D621", None, found=type(function).__name__))
     from declarative.grammar.python import trace_function
@@ -130,7 +139,7 @@ def declarative(
         raise DeclError(found)
     host = Host(extern=_named(extern, "extern"), static=_named(static, "static"), options=options)
     layer: Layer = compiler.compile_problem(compiler.pick(compiler.checked(file, host), None), host)
-    layer.__module__, layer.__qualname__ = function.__module__, function.__qualname__
+    layer.__module__ = function.__module__
     return layer
 
 

@@ -20,9 +20,7 @@ if TYPE_CHECKING:
     from declarative.compiler import Host
 
 
-def layer(
-    problem: ir.Problem, choice: Choice, source: str, host: Host, again: Callable[..., Layer]
-) -> Layer:
+def layer(problem: ir.Problem, choice: Choice, source: str, host: Host, again: Callable[..., Layer]) -> Layer:
     """`again(**options)` compiles the same problem with other options."""
     static = _static(problem, host.static)
     return Layer(_program(problem, choice, source, static, host), _options(problem, choice), again)
@@ -76,7 +74,11 @@ def _started(problem: ir.Problem, name: str) -> tuple[int, str]:
     fits = [] if index is None else [u for u in problem.unknowns if u.type.shape == given[index].type.shape]
     if index is None or not fits:
         span = problem.span if index is None else given[index].span
-        reason = f"names `{name}`, but no unknown has its shape" if index is not None else f"names `{name}`, no given"
+        reason = (
+            f"names `{name}`, but no unknown has its shape"
+            if index is not None
+            else f"names `{name}`, no given"
+        )
         raise DeclError([diagnostic("D614", span, problem=reason, label="declared here")])
     return index, fits[0].name
 

@@ -114,15 +114,14 @@ def diagnose(source: Source, host: Host = Host()) -> list[Diagnostic]:
 
 def pick(problems: Mapping[str, ir.Problem], name: str | None) -> ir.Problem:
     """The named problem, or the only one."""
-    if name in problems:
+    if name is not None and name in problems:
         return problems[name]
     if name is None and len(problems) == 1:
         return next(iter(problems.values()))
     there = ", ".join(f"`{known}`" for known in problems) or "none"
     near = get_close_matches(name, list(problems), n=1) if name is not None else []
     advice = f"did you mean `{near[0]}`?" if near else f"the problems are: {there}"
-    code, fields = ("D617", {}) if name is None else ("D616", {"name": name})
-    raise DeclError([diagnostic(code, None, help=advice, **fields)])
+    raise DeclError([diagnostic("D617" if name is None else "D616", None, help=advice, name=name)])
 
 
 def _without_errors(value: Any, found: list[Diagnostic]) -> Any:

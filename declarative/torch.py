@@ -60,10 +60,11 @@ class Layer(torch.nn.Module):
             else:
                 raw = learning.first_value(param, sizes, self._rng)
             given = self._first.get(name)
-            dtype = given.dtype if isinstance(given, torch.Tensor) else None
-            dtype = dtype or (like.dtype if like is not None and like.is_floating_point() else torch.get_default_dtype())
-            device = like.device if like is not None else None
-            setattr(self, name, torch.nn.Parameter(torch.as_tensor(raw, dtype=dtype, device=device)))
+            model = given if isinstance(given, torch.Tensor) else like
+            dtype = model.dtype if model is not None else torch.get_default_dtype()
+            dtype = dtype if dtype.is_floating_point else torch.get_default_dtype()
+            value = torch.as_tensor(raw, dtype=dtype, device=None if model is None else model.device)
+            setattr(self, name, torch.nn.Parameter(value))
 
     def extra_repr(self) -> str:
         return f"{self.layer.signature}, learn={list(self._owned)}"

@@ -56,7 +56,9 @@ def head(choice: Choice, body: str) -> list[str]:
 def constants(scope: Scope) -> list[str]:
     """Static parameters and host functions are names of the module."""
     lines = [
-        f"{scope.names[p.name]} = static[{p.name!r}]" for p in scope.problem.params if "static" in p.properties
+        f"{scope.names[p.name]} = static[{p.name!r}]"
+        for p in scope.problem.params
+        if "static" in p.properties
     ]
     lines += [f"{scope.names[e.name]} = extern[{e.name!r}]" for e in scope.problem.externs]
     return ["", *lines] if lines else []

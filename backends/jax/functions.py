@@ -64,7 +64,10 @@ def fixed_map(scope: Scope, variant: Variant) -> Form:
     images = dict(statement.maps)
     order = [unknown.name for unknown in scope.problem.unknowns]
     function = Function(scope, [images[name] for name in order])
-    parts = [f"    {_stretched(function, images[v.name], v)},  # {scope.names[v.name]}" for v in scope.problem.unknowns]
+    parts = [
+        f"    {_stretched(function, images[v.name], v)},  # {scope.names[v.name]}"
+        for v in scope.problem.unknowns
+    ]
     function.returns("return rt.flat(", *parts, "    like=params,", ")")
     text = function.text("step(flat, params)", "The map whose fixed point is sought.", "unpack(flat, params)")
     return Form((text,), ("step", "size"))
@@ -109,9 +112,13 @@ def constraints(scope: Scope, kind: type[ir.Equality | ir.Inequality]) -> str:
     function = Function(scope, [part for c in chosen for part in (c.left, c.right, *_filter(c.where))])
     parts = [f"    {_difference(function, c)},{comment(c, c.label)}" for c in chosen]
     function.returns("return rt.flat(", *parts, "    like=params,", ")")
-    name, doc = ("equalities", "Zero where they hold.") if kind is ir.Equality else (
-        "inequalities",
-        "At most zero where they hold.",
+    name, doc = (
+        ("equalities", "Zero where they hold.")
+        if kind is ir.Equality
+        else (
+            "inequalities",
+            "At most zero where they hold.",
+        )
     )
     return function.text(f"{name}(flat, params)", doc, "unpack(flat, params)")
 

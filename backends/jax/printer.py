@@ -40,7 +40,11 @@ class Printer:
     """Prints the expressions of one function; `reads` collects the names that it must bind first."""
 
     def __init__(
-        self, problem: ir.Problem, names: Mapping[str, str], roots: Iterable[ir.Expr], taken: Iterable[str] = ()
+        self,
+        problem: ir.Problem,
+        names: Mapping[str, str],
+        roots: Iterable[ir.Expr],
+        taken: Iterable[str] = (),
     ):
         self.names = names
         self.labels = {id(let.value): names[let.name] for let in problem.lets}
@@ -103,7 +107,9 @@ class Printer:
                 kept = _needed(array, items)
                 if not kept:
                     return whole
-                picks = ", ".join(self._item(item, block, dim) for item, dim in zip(kept, array.type.shape, strict=False))
+                picks = ", ".join(
+                    self._item(item, block, dim) for item, dim in zip(kept, array.type.shape, strict=False)
+                )
                 if any(isinstance(item, ir.Node) and reads_data(item) for item in items):
                     # An index from the data may lie outside: NaN then, never a neighbour's value.
                     return f'{whole}.at[{picks}].get(mode="fill")'
@@ -177,7 +183,7 @@ class Printer:
         block.lines.append(f"    return {values}")
         return name
 
-    def _free(self, node: ir.Expr) -> frozenset[str]:
+    def _free(self, node: ir.Node) -> frozenset[str]:
         """The index variables that the node reads."""
         if id(node) not in self.bounds_of:
             inner = frozenset[str]().union(*(self._free(child) for child in children(node)))
@@ -221,7 +227,7 @@ def _needed(array: ir.Expr, items: tuple[ir.Expr | ir.Slice, ...]) -> tuple[ir.E
     return tuple(kept)
 
 
-def reads_data(node: ir.Expr | ir.Slice) -> bool:
+def reads_data(node: ir.Node) -> bool:
     """Whether the value is known only when arguments are: it reads more than indices and sizes."""
     if isinstance(node, ir.Slice):
         return False
@@ -232,7 +238,7 @@ def _shared(roots: tuple[ir.Expr, ...]) -> frozenset[int]:
     """Identities of inner nodes that stand in more than one place below the roots."""
     seen: dict[int, int] = {}
 
-    def visit(node: ir.Expr) -> None:
+    def visit(node: ir.Node) -> None:
         seen[id(node)] = seen.get(id(node), 0) + 1
         if seen[id(node)] == 1:
             for child in children(node):

@@ -122,9 +122,7 @@ def first_order(function: Callable[[Array, Any], Array], size: int, params: tupl
     return jax.grad(function)(zeros(size, params), params)
 
 
-def quadratic(
-    params: tuple[Any, ...], *, P: Any, q: Any, A: Any, b: Any, G: Any, h: Any
-) -> Quadratic:
+def quadratic(params: tuple[Any, ...], *, P: Any, q: Any, A: Any, b: Any, G: Any, h: Any) -> Quadratic:
     """The data of a quadratic program in the dtype of the parameters."""
     kind = dtype(params)
     return Quadratic(*(jnp.asarray(block).astype(kind) for block in (P, q, A, b, G, h)))

@@ -26,11 +26,7 @@ def readings(
     """One reading for each dimension that the parameters determine, each after those that it needs."""
     found: list[Reading] = []
     have = set(known)
-    axes = [
-        (param.name, axis, dim)
-        for param in params
-        for axis, dim in enumerate(param.type.shape)
-    ]
+    axes = [(param.name, axis, dim) for param in params for axis, dim in enumerate(param.type.shape)]
     axes.sort(key=lambda entry: len(entry[2].names) != 1 or entry[2] != Dim.of(str(entry[2])))  # names first
     progress = True
     while progress:

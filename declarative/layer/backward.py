@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from declarative.layer import implicit
-from declarative.layer.contract import Params, Point, Root, Solver, SolveOptions
+from declarative.layer.contract import Params, Point, Root, SolveOptions, Solver
 from declarative.layer.options import Backward
 
 SERIES_TERMS = 5
@@ -43,7 +43,9 @@ class _Series:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._solver, name)
 
-    def linear(self, y: Point, p: Params, fixed: Any) -> tuple[Callable[[Point], Point], Callable[[Point], Point]]:
+    def linear(
+        self, y: Point, p: Params, fixed: Any
+    ) -> tuple[Callable[[Point], Point], Callable[[Point], Point]]:
         def forward(v: Point) -> Point:
             return jax.jvp(lambda x: self._solver.optimality(x, p, fixed), (y,), (v,))[1]
 

@@ -70,9 +70,7 @@ def match(
     missing = [param for param in params if param.name not in values and param.default is None]
     if missing:
         names = ", ".join(f"`{param.name}`" for param in missing)
-        raise ArgumentError(
-            diagnostic("D601", missing[0].span, problem=problem, names=names, signature=call)
-        )
+        raise ArgumentError(diagnostic("D601", missing[0].span, problem=problem, names=names, signature=call))
     return values
 
 
@@ -108,7 +106,10 @@ def shapes(
 
 
 def _dimensions(
-    held: list[ir.Parameter], cores: Mapping[str, tuple[int, ...]], leads: list[Lead], known: Mapping[str, int]
+    held: list[ir.Parameter],
+    cores: Mapping[str, tuple[int, ...]],
+    leads: list[Lead],
+    known: Mapping[str, int],
 ) -> Sizes:
     sizes: Sizes = dict(known)
     who = {name: f"`{name}` is static" for name in known}

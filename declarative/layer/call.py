@@ -39,12 +39,17 @@ class Call:
         self.by_name = {leaf.name: leaf.value for leaf in leaves if leaf.core}
         start_leads, batch = _start_leads(program.solved, start, self.bound)
         self.arrays = [
-            _array(leaf, solve, None if leaf.name in found else _shape(program.problem, leaf.name, self.bound))
+            _array(
+                leaf, solve, None if leaf.name in found else _shape(program.problem, leaf.name, self.bound)
+            )
             for leaf in leaves
         ] + [_array(leaf, solve, None) for leaf in start]
         self.structure = Structure(
             params=tuple(tree for _, tree in sorted_out),
-            leads=(*(self.bound.leads.get(leaf.name, ()) if leaf.core else () for leaf in leaves), *start_leads),
+            leads=(
+                *(self.bound.leads.get(leaf.name, ()) if leaf.core else () for leaf in leaves),
+                *start_leads,
+            ),
             batch=batch,
             solve_dtype=solve,
             out_dtype=out,
@@ -64,7 +69,9 @@ def static_value(param: ir.Parameter, value: Any) -> Any:
     array = np.asarray(0 if bad or held is None else held[1])
     expected = {"int": "a whole number", "bool": "True or False", "real": "a number"}[param.type.base]
     if param.type.shape:
-        expected = "an array of " + {"int": "whole numbers", "bool": "booleans", "real": "numbers"}[param.type.base]
+        expected = (
+            "an array of " + {"int": "whole numbers", "bool": "booleans", "real": "numbers"}[param.type.base]
+        )
     kinds = {"int": "iu", "bool": "b", "real": "iufb"}[param.type.base]
     if bad or array.dtype.kind not in kinds or array.ndim != len(param.type.shape):
         found = "a traced value" if held is not None and bad else repr(value)[:60]
@@ -133,7 +140,9 @@ def _start_leads(problem: ir.Problem, start: list[values.Leaf], bound: Bound) ->
             good = False
         if not good:
             trouble = f"for `{leaf.name}` has shape {leaf.shape}; {wanted} is needed, after batch axes {bound.batch}"
-            raise ArgumentError(diagnostic("D614", unknowns[leaf.name].span, problem=trouble, label="declared here"))
+            raise ArgumentError(
+                diagnostic("D614", unknowns[leaf.name].span, problem=trouble, label="declared here")
+            )
         leads.append(lead)
     return leads, batch
 

@@ -48,7 +48,9 @@ class GradReport:
             f"  {line.name:<{width}}  {line.error:9.2e}  {'ok' if line.error <= self.tolerance else 'DIFFERS'}"
             for line in self.lines
         ]
-        return "\n".join([f"implicit derivative against central differences, tolerance {self.tolerance:g}", *rows])
+        return "\n".join(
+            [f"implicit derivative against central differences, tolerance {self.tolerance:g}", *rows]
+        )
 
 
 def check_grad(layer: Layer, *args: Any, **kwargs: Any) -> GradReport:
@@ -84,7 +86,11 @@ class _Compared:
             if param.properties & {"psd", "pd", "symmetric"}:
                 way = way + np.swapaxes(way, -1, -2)
             ways = {name: np.zeros_like(other) for name, other in self.values.items()} | {param.name: way}
-            for got, want in zip(jax.tree.leaves(self.slope(self.values, ways)), self._differences(param.name, way, step), strict=True):
+            for got, want in zip(
+                jax.tree.leaves(self.slope(self.values, ways)),
+                self._differences(param.name, way, step),
+                strict=True,
+            ):
                 error = np.abs(np.asarray(got) - want) / (1 + np.abs(want))
                 worst = max(worst, float(np.max(error, initial=0)))
                 if np.any(np.isnan(error)):

@@ -45,14 +45,21 @@ def host_function(signature: ir.ExternSignature, function: Callable[..., Any]) -
             array = None if isinstance(result, tuple | list | dict) else jnp.asarray(result)
         except (TypeError, ValueError):
             array = None
-        if array is None or len(array.shape) != len(wanted) or any(
-            length is not None and length != found for length, found in zip(wanted, array.shape, strict=True)
+        if (
+            array is None
+            or len(array.shape) != len(wanted)
+            or any(
+                length is not None and length != found
+                for length, found in zip(wanted, array.shape, strict=True)
+            )
         ):
             found = f"an array of shape {array.shape}" if array is not None else f"a {type(result).__name__}"
             axes = ", ".join(map(str, signature.result.shape))
             expected = ", ".join("?" if length is None else str(length) for length in wanted)
             raise ArgumentError(
-                diagnostic("D624", signature.span, name=signature.name, found=found, axes=axes, expected=expected)
+                diagnostic(
+                    "D624", signature.span, name=signature.name, found=found, axes=axes, expected=expected
+                )
             )
         return array
 

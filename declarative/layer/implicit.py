@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jax.flatten_util import ravel_pytree
 
-from declarative.layer.contract import Params, Point, Root, Solver, SolveOptions
+from declarative.layer.contract import Params, Point, Root, SolveOptions, Solver
 from declarative.layer.linear import LinearMap, dense_solver
 from declarative.layer.status import Status
 
@@ -141,12 +141,14 @@ def _first_order_only(x: Array, p: Params) -> Array:
 @_first_order_only.defjvp
 def _no_second_order(primals: Any, tangents: Any) -> Any:
     raise NotImplementedError(
-        "this backend gives first derivatives only: use backend=\"jax\" for second derivatives"
+        'this backend gives first derivatives only: use backend="jax" for second derivatives'
     )
 
 
 def _zero_tangent(x: Array) -> Any:
-    return jnp.zeros_like(x) if jnp.issubdtype(x.dtype, jnp.inexact) else jnp.zeros(x.shape, jax.dtypes.float0)
+    return (
+        jnp.zeros_like(x) if jnp.issubdtype(x.dtype, jnp.inexact) else jnp.zeros(x.shape, jax.dtypes.float0)
+    )
 
 
 def _all_nan_unless(good: Array, x: Array) -> Array:

@@ -130,10 +130,14 @@ class Layer:
 
     @cached_property
     def _tuple(self) -> Any:
-        return namedtuple(self.__name__, self.info["outputs"], rename=True)  # noqa: PYI024
+        return namedtuple(self.__name__, self.info["outputs"], rename=True)
 
-    def _run(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], full: bool, check: bool = False) -> run.Result:
-        call = Call(self._program, bind.match(self.__name__, self._program.given, args, kwargs), self._options, full)
+    def _run(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], full: bool, check: bool = False
+    ) -> run.Result:
+        call = Call(
+            self._program, bind.match(self.__name__, self._program.given, args, kwargs), self._options, full
+        )
         if check:
             check_promises(self._program.problem, call.by_name, call.bound)
         result = adapter(call.kind)(self._traced(call), call.arrays)
@@ -148,7 +152,9 @@ class Layer:
         key = (call.structure, call.traced)
         if key not in self._cache:
             function = run.function(call.module, call.structure, self._options)
-            self._cache[key] = Traced(function, wide=call.structure.solve_dtype == "float64" and not call.traced)
+            self._cache[key] = Traced(
+                function, wide=call.structure.solve_dtype == "float64" and not call.traced
+            )
         return self._cache[key]
 
     def _warn(self, codes: np.ndarray[Any, Any]) -> None:

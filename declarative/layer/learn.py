@@ -39,7 +39,11 @@ def sizes_of_first(layer: Layer, first: Mapping[str, Any]) -> dict[str, int]:
 
 
 def sizes_of(
-    layer: Layer, first: Mapping[str, Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], owned: Mapping[str, Any]
+    layer: Layer,
+    first: Mapping[str, Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    owned: Mapping[str, Any],
 ) -> dict[str, int]:
     """The dimensions that first values and the arguments of a call determine."""
     rest = tuple(p for p in layer.given if p.name not in owned)
@@ -49,7 +53,9 @@ def sizes_of(
     return dict(bind.shapes(tuple(p for p in arrays if p.name in shapes), shapes, {}).sizes)
 
 
-def first_value(param: ir.Parameter, sizes: Mapping[str, int], rng: np.random.Generator) -> np.ndarray[Any, Any]:
+def first_value(
+    param: ir.Parameter, sizes: Mapping[str, int], rng: np.random.Generator
+) -> np.ndarray[Any, Any]:
     """A raw first value: small noise with the usual scaling, an identity for definite matrices."""
     missing = sorted({name for dim in param.type.shape for name in dim.names if name not in sizes})
     if missing:

@@ -12,8 +12,8 @@ from jax import Array
 
 from declarative.layer import backward, implicit
 from declarative.layer.bind import Lead
+from declarative.layer.contract import Params, Root, SolveOptions, Solver
 from declarative.layer.host import Held
-from declarative.layer.contract import Params, Root, Solver, SolveOptions
 from declarative.layer.options import Options
 from declarative.layer.program import Emitted
 from declarative.layer.status import Status
@@ -132,7 +132,7 @@ def _element(module: Emitted, structure: Structure, options: Options) -> Callabl
 def _params(arrays: tuple[Array, ...], structure: Structure) -> tuple[Params, tuple[Array, ...]]:
     """The parameters of one element, and the arrays left for the start."""
     rest = list(arrays)
-    p = []
+    p: list[Any] = []
     for shape in structure.params:
         if shape is None:
             p.append(rest.pop(0))
@@ -147,7 +147,7 @@ def _start(
     module: Emitted, structure: Structure, options: Options, p: Params, given: tuple[Array, ...]
 ) -> Array | None:
     """The flat first value: what was given, zero elsewhere."""
-    named = dict(zip(structure.start, given, strict=True))
+    named: dict[str, Any] = dict(zip(structure.start, given, strict=True))
     if options.start_from is not None:
         place, unknown = options.start_from
         named.setdefault(unknown, guarded(jax.lax.stop_gradient(p[place])))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -99,15 +99,13 @@ def _place(at: tuple[int, ...]) -> str:
     return f"element {at[0] if len(at) == 1 else at}: " if at else ""
 
 
-def _members(codes: Any, kind: type[Any]) -> np.ndarray[Any, Any]:
-    table = np.empty(len(kind), dtype=object)
-    table[:] = list(kind)
-    picked = table[_numpy(codes).astype(int)]
-    if isinstance(picked, np.ndarray):
-        return picked
-    alone = np.empty((), dtype=object)
-    alone[()] = picked
-    return alone
+def _members(codes: Any, kind: Iterable[Any]) -> np.ndarray[Any, Any]:
+    """The members that the codes stand for, as an array of objects of the same shape."""
+    table, numbers = list(kind), _numpy(codes).astype(int)
+    members: np.ndarray[Any, Any] = np.empty(numbers.shape, dtype=np.object_)
+    for at, code in np.ndenumerate(numbers):
+        members[at] = table[code]
+    return members
 
 
 def readable(value: Any) -> np.ndarray[Any, Any] | None:
@@ -140,4 +138,8 @@ def _shown(value: Any) -> str:
     if array.size <= 6 and array.ndim <= 1:
         return np.array2string(array, precision=6, separator=", ")
     kind = "" if array.dtype == np.float64 else f" {array.dtype}"
-    return f"array{list(array.shape)}{kind}, from {array.min():.4g} to {array.max():.4g}" if array.size else "empty"
+    return (
+        f"array{list(array.shape)}{kind}, from {array.min():.4g} to {array.max():.4g}"
+        if array.size
+        else "empty"
+    )

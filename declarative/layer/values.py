@@ -82,7 +82,9 @@ def classify(value: Any) -> tuple[Kind | None, Any, str] | None:
         return None, value, type(value).__name__
     if not (isinstance(value, list | tuple) or _is_array(value)):
         return None
-    if isinstance(value, list | tuple) and any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(value)):
+    if isinstance(value, list | tuple) and any(
+        isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(value)
+    ):
         try:
             stacked = jnp.asarray(value)
         except (TypeError, ValueError):
@@ -92,7 +94,8 @@ def classify(value: Any) -> tuple[Kind | None, Any, str] | None:
         array = np.asarray(value)
     except (TypeError, ValueError):
         return None
-    return None if array.dtype.kind not in "fiubc" and array.dtype.name != "bfloat16" else ("numpy", array, array.dtype.name)
+    numeric = array.dtype.kind in "fiubc" or array.dtype.name == "bfloat16"
+    return ("numpy", array, array.dtype.name) if numeric else None
 
 
 def kind_of(leaves: Iterable[Leaf]) -> Kind:
@@ -121,7 +124,9 @@ def _trace() -> Any:
     return jax_core.get_opaque_trace_state(convention="nnx")
 
 
-with ThreadPoolExecutor(1) as fresh:  # in a thread of its own: this import may stand inside of a transformation
+with ThreadPoolExecutor(
+    1
+) as fresh:  # in a thread of its own: this import may stand inside of a transformation
     OUTSIDE = fresh.submit(_trace).result()
 
 

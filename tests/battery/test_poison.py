@@ -79,7 +79,9 @@ def test_gradients(layer: Any) -> None:
         slopes = jax.jit(jax.grad(loss, argnums=(0, 1)))
         got, want = slopes(poisoned(), G), slopes(clean(), G)
         for name in got[0]:
-            np.testing.assert_allclose(got[0][name][jnp.array(GOOD)], want[0][name][jnp.array(GOOD)], rtol=0, atol=1e-12)
+            np.testing.assert_allclose(
+                got[0][name][jnp.array(GOOD)], want[0][name][jnp.array(GOOD)], rtol=0, atol=1e-12
+            )
         np.testing.assert_allclose(got[1], want[1], rtol=0, atol=1e-12)
 
         everything = jax.jit(jax.grad(lambda data: jnp.sum(layer(**data, G=G))))(poisoned())

@@ -45,7 +45,10 @@ def arrays(case: Case) -> dict[str, Any]:
 def batch(data: dict[str, Any], *shape: int) -> dict[str, Any]:
     """Slightly different elements."""
     scale = 1 + 0.01 * jnp.arange(np.prod(shape)).reshape(shape)
-    return {name: jnp.einsum("...,...->...", scale.reshape(shape + (1,) * value.ndim), value) for name, value in data.items()}
+    return {
+        name: jnp.einsum("...,...->...", scale.reshape(shape + (1,) * value.ndim), value)
+        for name, value in data.items()
+    }
 
 
 def test_value_and_status(case: Case, layer: Any) -> None:

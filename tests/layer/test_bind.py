@@ -77,7 +77,7 @@ def test_arithmetic_on_dimensions_is_solved() -> None:
     np.testing.assert_allclose(layer(np.ones(4), np.ones(6)), 2 * np.ones(3))
     with pytest.raises(dc.ArgumentError, match="n = 3 was bound by axis 0 of `a`"):
         layer(np.ones(4), np.ones(4))
-    with pytest.raises(dc.ArgumentError, match="n = -1 has no solution|D608"):
+    with pytest.raises(dc.ArgumentError, match="D608"):
         layer(np.ones(0), np.ones(4))
 
 

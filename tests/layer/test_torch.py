@@ -89,7 +89,9 @@ def test_torch_func() -> None:
 def test_a_batch_of_cotangents() -> None:
     a, b = data()
     x = toy()(a, b).x
-    rows = torch.func.vmap(lambda ct: torch.autograd.grad(x, b, ct, retain_graph=True)[0])(torch.eye(3, dtype=x.dtype))
+    rows = torch.func.vmap(lambda ct: torch.autograd.grad(x, b, ct, retain_graph=True)[0])(
+        torch.eye(3, dtype=x.dtype)
+    )
     torch.testing.assert_close(rows, torch.linalg.inv(a))
 
 

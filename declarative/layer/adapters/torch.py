@@ -26,7 +26,9 @@ def call(traced: Traced, arrays: list[Any]) -> Result:
     """The result as tensors on the device of the arguments; `values` carry gradients."""
     function: Function = traced.__dict__.setdefault("as_torch", _flat(traced))
     device = next(a.device for a in arrays if isinstance(a, torch.Tensor))
-    tensors = [a if isinstance(a, torch.Tensor) else torch.as_tensor(np.array(a), device=device) for a in arrays]
+    tensors = [
+        a if isinstance(a, torch.Tensor) else torch.as_tensor(np.array(a), device=device) for a in arrays
+    ]
     learns = torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
     outputs = _Function.apply(function, {} if learns else None, *tensors)
     values, facts = function.trees
@@ -82,7 +84,7 @@ class Function:
 
     def batched(self, axes: tuple[int | None, ...], size: int) -> Function:
         def run(*arrays: jax.Array) -> Pair:
-            return jax.vmap(self.function, in_axes=axes, axis_size=size)(*arrays)  # type: ignore[no-any-return]
+            return jax.vmap(self.function, in_axes=axes, axis_size=size)(*arrays)
 
         return self._derived(("batched", axes, size), run)
 
@@ -143,7 +145,9 @@ class _Function(torch.autograd.Function):
         return (*slopes, *(None for _ in range(others)))
 
     @staticmethod
-    def vmap(info: Any, in_dims: tuple[Any, ...], function: Function, memory: Any, *tensors: torch.Tensor) -> Any:
+    def vmap(
+        info: Any, in_dims: tuple[Any, ...], function: Function, memory: Any, *tensors: torch.Tensor
+    ) -> Any:
         mapped = function.batched(tuple(in_dims[2:]), info.batch_size)
         mapped.trees = function.trees
         outputs = _Function.apply(mapped, None, *tensors)
@@ -201,4 +205,4 @@ def _to_jax(tensor: torch.Tensor) -> jax.Array:
 def _to_torch(array: jax.Array, device: torch.device) -> torch.Tensor:
     if array.size == 0:
         return torch.as_tensor(np.array(array), device=device)
-    return torch.from_dlpack(array)  # type: ignore[no-any-return]
+    return torch.from_dlpack(array)

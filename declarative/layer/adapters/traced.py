@@ -25,4 +25,4 @@ class Traced:
 
     def precision(self) -> AbstractContextManager[Any]:
         """float64 whatever JAX's flag says, where the solve needs it."""
-        return jax.enable_x64(True) if self.wide and not jax.config.jax_enable_x64 else nullcontext()
+        return jax.enable_x64(True) if self.wide and not jax.config.read("jax_enable_x64") else nullcontext()

@@ -77,7 +77,8 @@ def test_tracebacks_show_the_emitted_lines() -> None:
     def broken(z: Any) -> Any:
         raise RuntimeError("from the host")
 
-    text = "extern def f(z: real[n]) -> real[n]\nproblem p\n given x: real[n]\n find z: real[n]\n fixed point z = f(z) + x"
+    text = "extern def f(z: real[n]) -> real[n]\nproblem p\n given x: real[n]\n find z: real[n]\n"
+    text += " fixed point z = f(z) + x"
     layer = dc.compile(text, extern={"f": broken})
     with pytest.raises(RuntimeError, match="from the host") as caught:
         layer(np.ones(2))
