@@ -55,7 +55,9 @@ def main() -> None:
     environment = dict(os.environ)
     probe = f"import sys, declarative; print([m for m in {UNWANTED} if m in sys.modules])"
     loaded = subprocess.run([sys.executable, "-c", probe], check=True, capture_output=True, text=True).stdout
-    print(f"import declarative        {seconds([sys.executable, '-c', 'import declarative'], environment, 7):.3f} s")
+    print(
+        f"import declarative        {seconds([sys.executable, '-c', 'import declarative'], environment, 7):.3f} s"
+    )
     print(f"  heavy modules loaded    {loaded.strip()}")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "portfolio.decl"

@@ -53,9 +53,7 @@ def _symmetric_box(args: Args) -> Args:
     return -args[0], args[0]
 
 
-BOX = Projection(
-    _box_case, _box, _box_edge, lambda args: jnp.any(jnp.ravel(args[0]) > jnp.ravel(args[1]))
-)
+BOX = Projection(_box_case, _box, _box_edge, lambda args: jnp.any(jnp.ravel(args[0]) > jnp.ravel(args[1])))
 NONNEG = Projection(
     lambda v, args: v > 0,
     lambda v, case, args: jnp.where(case, v, 0),
@@ -122,8 +120,9 @@ def _cross_case(v: Array, args: Args) -> tuple[Array, Array]:
 BALL_1 = Projection(
     _cross_case,
     lambda v, case, args: jnp.where(case[0], _onto_face(v, case[1], args[0]), v),
-    lambda v, case, args, tol: (jnp.abs(jnp.sum(jnp.abs(v)) - args[0]) <= tol)
-    | (case[0] & _face_edge(v, case[1], args[0], tol)),
+    lambda v, case, args, tol: (
+        (jnp.abs(jnp.sum(jnp.abs(v)) - args[0]) <= tol) | (case[0] & _face_edge(v, case[1], args[0], tol))
+    ),
     lambda args: args[0] < 0,
 )
 
@@ -184,7 +183,9 @@ def _blocks(v: Array, args: Args) -> Array:
     n = v.size
     sums = jnp.concatenate([jnp.zeros(1, v.dtype), jnp.cumsum(v)])
     first, last = jnp.arange(n)[:, None], jnp.arange(n)[None, :]
-    means = jnp.where(first <= last, (sums[last + 1] - sums[first]) / jnp.maximum(last - first + 1, 1), jnp.inf)
+    means = jnp.where(
+        first <= last, (sums[last + 1] - sums[first]) / jnp.maximum(last - first + 1, 1), jnp.inf
+    )
     lowest = jax.lax.cummin(means, axis=1, reverse=True)  # [j, i]: min over k >= i
     fit = jnp.max(jnp.where(first <= last, lowest, -jnp.inf), axis=0)
     level = 64 * jnp.finfo(v.dtype).eps * (1 + jnp.max(jnp.abs(v), initial=0))

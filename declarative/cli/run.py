@@ -95,9 +95,7 @@ def _gradient(text: str, layer: Layer) -> tuple[str, str]:
     for name, known, what in ((output, outputs, "output"), (param, params, "parameter")):
         if name not in known or not colon:
             there, given = ", ".join(outputs), ", ".join(params)
-            raise DeclError(
-                [diagnostic("D656", None, text=text, what=what, outputs=there, params=given)]
-            )
+            raise DeclError([diagnostic("D656", None, text=text, what=what, outputs=there, params=given)])
     return output, param
 
 

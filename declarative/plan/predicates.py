@@ -1,7 +1,7 @@
 """The words in which engines say what they take: rules on a Variant, each with its reason.
 
-    ByRules("interior_point", "jax", "quadratic", rules=(minimisation, affine_constraints, quadratic),
-            cost=10, why="dense linear or convex quadratic program")
+ByRules("interior_point", "jax", "quadratic", rules=(minimisation, affine_constraints, quadratic),
+        cost=10, why="dense linear or convex quadratic program")
 """
 
 from __future__ import annotations

@@ -60,7 +60,9 @@ def _levenberg_marquardt(residuals: Callable[[Array], Array], z: Array, limit: i
     def advance(state: State) -> State:
         value, jacobian = residuals(state.z), jax.jacfwd(residuals)(state.z)
         normal, slope = jacobian.T @ jacobian, jacobian.T @ value
-        scale = jnp.maximum(jnp.diagonal(normal), jnp.finfo(z.dtype).eps * jnp.max(jnp.diagonal(normal), initial=0))
+        scale = jnp.maximum(
+            jnp.diagonal(normal), jnp.finfo(z.dtype).eps * jnp.max(jnp.diagonal(normal), initial=0)
+        )
         scale = jnp.where(scale > 0, scale, 1)
         step = -linalg.cholesky_solve(linalg.cholesky(normal + jnp.diag(state.damping * scale)), slope)
         candidate = state.z + step

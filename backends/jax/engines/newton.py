@@ -107,5 +107,7 @@ def _indefinite(hessian: Array, slope: Array, z: Array) -> Array:
     sizes = jnp.where(flat, jnp.where(largest > 0, largest, 1), sizes)
     step = -vectors @ ((vectors.T @ slope) / sizes)
     reach = 1 + jnp.max(jnp.abs(z), initial=0)
-    trapped = (values[0] < -jnp.sqrt(eps) * largest) & (jnp.max(jnp.abs(step), initial=0) <= jnp.sqrt(eps) * reach)
+    trapped = (values[0] < -jnp.sqrt(eps) * largest) & (
+        jnp.max(jnp.abs(step), initial=0) <= jnp.sqrt(eps) * reach
+    )
     return jnp.where(trapped, reach * vectors[:, 0], step)

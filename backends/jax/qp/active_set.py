@@ -31,7 +31,9 @@ def polish(problem: Scaled, equalities: int, x: Array, z: Array, s: Array) -> Po
     """The best point met, the given one included."""
     inequality = jnp.arange(problem.d.shape[0]) >= equalities
     guess = ~inequality | (z > s)
-    first = Polished(x, jnp.where(guess, z, 0), guess, jnp.zeros_like(problem.P), jnp.full_like(problem.cost, jnp.inf))
+    first = Polished(
+        x, jnp.where(guess, z, 0), guess, jnp.zeros_like(problem.P), jnp.full_like(problem.cost, jnp.inf)
+    )
     none = jnp.zeros_like(problem.cost, dtype=jnp.int32)
     settled = jnp.zeros_like(problem.cost, dtype=bool)
 

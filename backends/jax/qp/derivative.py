@@ -65,9 +65,7 @@ def regularity(data: Quadratic, y: Point, fixed: Fixed) -> Array:
     return regular.regularity(problem, equalities, _rows(data, fixed), y.z / problem.columns, z)
 
 
-def _symmetric(
-    data: Quadratic, fixed: Fixed, r: Array, eq: Array, ineq: Array
-) -> tuple[Array, Array, Array]:
+def _symmetric(data: Quadratic, fixed: Fixed, r: Array, eq: Array, ineq: Array) -> tuple[Array, Array, Array]:
     problem = _rescaled(data, fixed)
     n, equalities = r.shape[0], data.b.shape[0]
     rhs = jnp.concatenate([problem.cost * problem.columns * r, problem.rows * jnp.concatenate([eq, ineq])])

@@ -233,16 +233,16 @@ def _certificates(problem: Scaled, inequality: Array, now: Iterate) -> tuple[Arr
     Ez, Px, Ex = E.T @ z, P @ x, E @ x + s
 
     def below(residual: Array, unit: Array, decrease: Array) -> Array:
-        size = jnp.maximum(jnp.max(jnp.abs(residual), initial=0), jnp.max(jnp.abs(residual * unit), initial=0))
+        size = jnp.maximum(
+            jnp.max(jnp.abs(residual), initial=0), jnp.max(jnp.abs(residual * unit), initial=0)
+        )
         return size <= small * decrease
 
     rise, fall = -(d @ z), -(q @ x)
     noise = 10 * jnp.finfo(q.dtype).eps
     infeasible = (rise > noise * (jnp.abs(d) @ jnp.abs(z))) & below(Ez, 1 / columns, rise)
     unbounded = (
-        (fall > noise * (jnp.abs(q) @ jnp.abs(x)))
-        & below(Px, 1 / columns, fall)
-        & below(Ex, 1 / rows, fall)
+        (fall > noise * (jnp.abs(q) @ jnp.abs(x))) & below(Px, 1 / columns, fall) & below(Ex, 1 / rows, fall)
     )
     vanishing = now.tau < now.kappa
     return infeasible & vanishing, unbounded & vanishing

@@ -66,7 +66,9 @@ def test_derivatives_against_differences(name: str, p: tuple[Any, ...]) -> None:
     ways = tuple(RNG.normal(size=np.shape(part)) for part in p)
     if name == "psd":
         ways = (ways[0] + ways[0].T,)
-    along = jax.jit(lambda t: weights @ solve(tuple(a + t * w for a, w in zip(p, ways, strict=True)), None).y.z)
+    along = jax.jit(
+        lambda t: weights @ solve(tuple(a + t * w for a, w in zip(p, ways, strict=True)), None).y.z
+    )
     step = 1e-4
     first = (along(step) - along(-step)) / (2 * step)
     second = (along(step) - 2 * along(0.0) + along(-step)) / step**2
@@ -129,7 +131,12 @@ def test_borders_are_said_to_be_weakly_active(name: str, p: tuple[Any, ...]) -> 
 
 
 @pytest.mark.parametrize(
-    ("name", "args"), [("box", (np.asarray(1.0), np.asarray(0.0))), ("simplex", (np.asarray(-1.0),)), ("ball", (np.asarray(-1.0),))]
+    ("name", "args"),
+    [
+        ("box", (np.asarray(1.0), np.asarray(0.0))),
+        ("simplex", (np.asarray(-1.0),)),
+        ("ball", (np.asarray(-1.0),)),
+    ],
 )
 def test_an_empty_set_is_infeasible(name: str, args: tuple[Any, ...]) -> None:
     assert onto(name).solve((V, *args), None, SolveOptions()).status == Status.INFEASIBLE.code
