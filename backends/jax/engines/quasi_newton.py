@@ -31,8 +31,10 @@ class Solver:
         tol = iteration.tolerance(options, z.dtype, 1e-8, 1e-4)
         limit = options.max_iter or MAX_ITER
         tight = 1e-10 if z.dtype == jnp.float64 else 1e-6
-        method = optimistix.BFGS(rtol=tight, atol=tight)
-        found = optimistix.minimise(lambda z, _: self._cost(z, p), method, z, max_steps=limit, throw=False)
+        method: Any = optimistix.BFGS(rtol=tight, atol=tight)
+        found: Any = optimistix.minimise(
+            lambda z, _: self._cost(z, p), method, z, max_steps=limit, throw=False
+        )
         steps = jnp.asarray(found.stats["num_steps"], jnp.int32)
         slope = lambda z: jax.grad(self._cost)(z, p)  # noqa: E731
         last, size = _polished(slope, found.value)

@@ -14,7 +14,6 @@ from declarative.backends.jax.qp import active_set, regular, scaling
 from declarative.backends.jax.qp.scaling import Scaled
 from declarative.layer.contract import Point
 
-
 Map = Callable[[Point], Point]
 
 
@@ -58,11 +57,11 @@ def linear(data: Quadratic, fixed: Fixed) -> tuple[Map, Map]:
     return lambda rhs: solve(rhs, False), lambda rhs: solve(rhs, True)
 
 
-def regularity(data: Quadratic, y: Point, fixed: Fixed) -> Array:
-    """DerivativeStatus.code."""
+def regularity(data: Quadratic, y: Point, fixed: Fixed, own: int | None = None) -> Array:
+    """DerivativeStatus.code of the first `own` unknowns."""
     problem, equalities = _rescaled(data, fixed), data.b.shape[0]
     z = jnp.concatenate([y.eq, y.ineq]) * problem.cost / problem.rows
-    return regular.regularity(problem, equalities, _rows(data, fixed), y.z / problem.columns, z)
+    return regular.regularity(problem, equalities, _rows(data, fixed), y.z / problem.columns, z, own)
 
 
 def _symmetric(data: Quadratic, fixed: Fixed, r: Array, eq: Array, ineq: Array) -> tuple[Array, Array, Array]:

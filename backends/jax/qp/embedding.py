@@ -227,7 +227,7 @@ def _certificates(problem: Scaled, inequality: Array, now: Iterate) -> tuple[Arr
     Farkas: z >= 0 on inequalities, E'z = 0, d'z < 0. Ray: P x = 0, E x + s = 0, s >= 0, q'x < 0. Each
     equation must hold to `small` times the decrease, in the scaled and in the unscaled problem.
     """
-    P, q, E, d, columns, rows, cost = problem
+    P, q, E, d, columns, rows, _ = problem
     small = jnp.finfo(q.dtype).eps ** 0.5
     x, z, s = now.x, jnp.where(inequality, jnp.maximum(now.z, 0), now.z), now.s
     Ez, Px, Ex = E.T @ z, P @ x, E @ x + s

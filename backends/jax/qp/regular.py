@@ -12,14 +12,17 @@ from declarative.layer.status import DerivativeStatus
 WEAK = 1e-6  # multiplier and slack both below it, scaled: weakly active
 
 
-def regularity(problem: Scaled, equalities: int, active: Array, x: Array, z: Array) -> Array:
+def regularity(
+    problem: Scaled, equalities: int, active: Array, x: Array, z: Array, own: int | None = None
+) -> Array:
     """DerivativeStatus.code at a solution, from the scaled problem.
 
     Active rows: those of the set, and those without slack. Dependent if their scaled Jacobian is
-    rank-deficient, singular if P is on its null space, weakly active if a multiplier is zero.
+    rank-deficient, singular if P is on its null space, weakly active if a multiplier is zero. Only the
+    first `own` unknowns need a derivative: an auxiliary whose constraint is slack may be free to move.
     """
     P, q, E, d = problem.P, problem.q, problem.E, problem.d
-    n, k = P.shape[0], E.shape[0]
+    k = E.shape[0]
     dtype = P.dtype
     inequality = jnp.arange(k) >= equalities
     slack = jnp.abs(d - E @ x)
@@ -31,17 +34,24 @@ def regularity(problem: Scaled, equalities: int, active: Array, x: Array, z: Arr
     present = jnp.any(E != 0, axis=1)
     weak = jnp.any(inequality & present & touching & idle)
     rows = (~inequality | active | (touching & present))[:, None] * E
-    dependent, singular = _rank_defects(P, rows, jnp.sum(jnp.any(rows != 0, axis=1) | ~inequality))
+    dependent, singular = _rank_defects(
+        P,
+        rows,
+        jnp.sum(jnp.any(rows != 0, axis=1) | ~inequality),
+        jnp.arange(n) < (n if own is None else own),
+    )
     code = jnp.where(weak, DerivativeStatus.WEAKLY_ACTIVE.code, DerivativeStatus.REGULAR.code)
     code = jnp.where(singular, DerivativeStatus.SINGULAR.code, code)
     return jnp.where(dependent, DerivativeStatus.DEPENDENT_CONSTRAINTS.code, code).astype(jnp.int8)
 
 
 @linalg.elementwise
-def _rank_defects(P: Array, rows: Array, count: Array) -> tuple[Array, Array]:
-    """Whether the `count` nonzero rows are dependent, and whether P is singular on their null space."""
+def _rank_defects(P: Array, rows: Array, count: Array, own: Array) -> tuple[Array, Array]:
+    """Whether the `count` nonzero rows are dependent, and whether `own` unknowns move along the
+    null space of P and the rows."""
     cut = jnp.finfo(P.dtype).eps ** 0.5
     values = linalg.singular_values(rows) if rows.shape[0] else jnp.zeros(0, P.dtype)
     rank = jnp.sum(values > cut * jnp.max(values, initial=0))
-    curvature, _ = linalg.eigh(P + rows.T @ rows)
-    return rank < count, curvature[0] <= cut / 100 * curvature[-1]
+    curvature, directions = linalg.eigh(P + rows.T @ rows)
+    flat = curvature <= cut / 100 * curvature[-1]
+    return rank < count, jnp.any(flat & (jnp.sum(jnp.where(own[:, None], directions**2, 0), axis=0) > cut))
