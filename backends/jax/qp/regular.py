@@ -22,7 +22,7 @@ def regularity(
     first `own` unknowns need a derivative: an auxiliary whose constraint is slack may be free to move.
     """
     P, q, E, d = problem.P, problem.q, problem.E, problem.d
-    k = E.shape[0]
+    n, k = P.shape[0], E.shape[0]
     dtype = P.dtype
     inequality = jnp.arange(k) >= equalities
     slack = jnp.abs(d - E @ x)
