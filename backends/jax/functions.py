@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from declarative import ir
 from declarative.backends.jax.printer import tidy
-from declarative.backends.jax.writer import Function, Scope, comment
+from declarative.backends.jax.writer import Function, Scope, comment, count
 from declarative.dims import Dim
 from declarative.plan.engine import Variant
 
@@ -24,7 +24,17 @@ def quadratic(scope: Scope, variant: Variant) -> Form:
     """min 1/2 z'Pz + q'z subject to A z = b, G z <= h, as `data(params)`."""
     from declarative.backends.jax.quadratic import data
 
-    return Form(data(scope), ("data",))
+    if not variant.auxiliaries:
+        return Form(data(scope), ("data",))
+    return Form((*data(scope), own(scope, variant.auxiliaries)), ("data", "own"))
+
+
+def own(scope: Scope, auxiliaries: int) -> str:
+    shapes = [unknown.type.shape for unknown in scope.problem.unknowns[:-auxiliaries]]
+    function = Function(scope)
+    function.returns(f"return {function.dim(sum(map(count, shapes), Dim(())))}")
+    doc = "How many of the unknown numbers are the user's; auxiliary ones follow."
+    return function.text("own(params)", doc, unknowns=None)
 
 
 def smooth(scope: Scope, variant: Variant) -> Form:

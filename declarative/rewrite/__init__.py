@@ -36,5 +36,6 @@ def rewrite(problem: Problem, facts: Facts) -> tuple[Variant, ...]:
         last = variants[-1]
         changed = rule(last.problem, structure_of(last.problem))
         if changed is not None:
-            variants.append(Variant(changed, analyse(changed), (*last.steps, name)))
+            added = len(changed.unknowns) - len(problem.unknowns)
+            variants.append(Variant(changed, analyse(changed), (*last.steps, name), added))
     return tuple(variants)

@@ -15,3 +15,4 @@ class Variant:
     problem: Problem
     facts: Facts
     steps: tuple[str, ...] = ()
+    auxiliaries: int = 0  # how many unknowns the rewrites added

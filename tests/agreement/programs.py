@@ -44,7 +44,13 @@ class Program:
     def text(self) -> str:
         value = " + ".join(self.terms)
         objective = f"maximize -({value})" if self.maximize else f"minimize {value}"
-        lines = ["problem drawn", "  given", *self.givens, f"  find {self.find}", f"  {self.solved or objective}"]
+        lines = [
+            "problem drawn",
+            "  given",
+            *self.givens,
+            f"  find {self.find}",
+            f"  {self.solved or objective}",
+        ]
         if self.constraints:
             lines += ["  subject to", *(f"    {constraint}" for constraint in self.constraints)]
         return "\n".join([*lines, "  return x"])
@@ -206,7 +212,9 @@ def convex_programs(draw: st.DrawFn) -> Program:
         "simplex": rng.dirichlet(np.full(n, 3.0)),
     }[domain]
     program = Program(rng, n, inside)
-    program.find = {"free": "x: real[n]", "nonneg": "x: nonneg real[n]", "simplex": "x: real[n] in simplex"}[domain]
+    program.find = {"free": "x: real[n]", "nonneg": "x: nonneg real[n]", "simplex": "x: real[n] in simplex"}[
+        domain
+    ]
     center = program.given("real[n]", rng.normal(size=n))
     program.terms.append(f"{_scale(program)} * ||x - {center}||^2")
     pieces = draw(st.lists(st.sampled_from(SMOOTH if smooth else PIECEWISE), min_size=1, max_size=3))

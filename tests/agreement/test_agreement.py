@@ -40,7 +40,11 @@ def symmetric(program: Program, name: str, value: np.ndarray) -> np.ndarray:
 
 
 def compare_with_differences(
-    layer: dc.Layer, program: Program, gradient: dict[str, np.ndarray], weights: np.ndarray, rng: np.random.Generator
+    layer: dc.Layer,
+    program: Program,
+    gradient: dict[str, np.ndarray],
+    weights: np.ndarray,
+    rng: np.random.Generator,
 ) -> None:
     """The reverse gradient along a random direction against a central difference of solves."""
     ways = {name: symmetric(program, name, rng.normal(size=v.shape)) for name, v in program.data.items()}

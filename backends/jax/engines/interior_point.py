@@ -8,39 +8,56 @@ point is stationary; `infeasible` and `unbounded` only with a certificate that w
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import jax.numpy as jnp
 from jax import Array
 
 from declarative.backends.jax import linalg
+from declarative.backends.jax.engines import linear_system
 from declarative.backends.jax.forms import Quadratic
 from declarative.backends.jax.qp import active_set, derivative, embedding, optimality, scaling
-from declarative.backends.jax.qp.derivative import Fixed, Map
+from declarative.backends.jax.qp.derivative import Map
 from declarative.layer.contract import Params, Point, Root, SolveOptions
 from declarative.layer.status import Status
 
 MAX_ITER = 100
 
 
-
 class Solver:
-    def __init__(self, data: Callable[[Params], Quadratic], size: object = None):
-        self._data = data
+    """`own(p)` counts the user's unknowns, which auxiliary ones may follow; None means all."""
+
+    def __init__(self, data: Callable[[Params], Quadratic], own: Callable[[Params], int] | None = None):
+        self._data, self._own = data, own
 
     def solve(self, p: Params, start: Array | None, options: SolveOptions) -> Root:
         """The iteration needs no start; `options.tol` and `options.max_iter` count."""
         data = self._data(p)
+        if not data.h.size:
+            return self._equations.solve(p, start, options)
         tol = options.tol or (1e-8 if data.q.dtype == jnp.float64 else 1e-4)
         return _solve(data, jnp.asarray(tol, data.q.dtype), jnp.asarray(options.max_iter or MAX_ITER))
 
-    def optimality(self, y: Point, p: Params, fixed: Fixed) -> Point:
+    def optimality(self, y: Point, p: Params, fixed: Any) -> Point:
+        if not y.ineq.size:
+            return self._equations.optimality(y, p, fixed)
         return derivative.optimality(self._data(p), y, fixed)
 
-    def linear(self, y: Point, p: Params, fixed: Fixed) -> tuple[Map, Map]:
+    def linear(self, y: Point, p: Params, fixed: Any) -> tuple[Map, Map]:
+        if not y.ineq.size:
+            return self._equations.linear(y, p, fixed)
         return derivative.linear(self._data(p), fixed)
 
-    def regularity(self, y: Point, p: Params, fixed: Fixed) -> Array:
-        return derivative.regularity(self._data(p), y, fixed)
+    def regularity(self, y: Point, p: Params, fixed: Any) -> Array:
+        if not y.ineq.size:
+            return self._equations.regularity(y, p, fixed)
+        own = None if self._own is None else self._own(p)
+        return derivative.regularity(self._data(p), y, fixed, own)
+
+    @property
+    def _equations(self) -> linear_system.Solver:
+        """Without inequalities the optimality conditions are one linear system."""
+        return linear_system.Solver(self._data)
 
 
 # ---- one element -------------------------------------------------------------------------------
@@ -60,7 +77,11 @@ def _solve(data: Quadratic, tol: Array, max_iter: Array) -> Root:
     polished = active_set.polish(problem, equalities, x, z, s)
 
     active = (jnp.arange(z.shape[0]) < equalities) | (z > s)
-    candidates = (polished.x, polished.z, polished.active), (x, jnp.where(active, z, 0), active), (x, z, active)
+    candidates = (
+        (polished.x, polished.z, polished.active),
+        (x, jnp.where(active, z, 0), active),
+        (x, z, active),
+    )
     residuals = jnp.stack(
         [
             optimality.residual(data, problem.columns * point, problem.rows * multipliers / problem.cost)
@@ -82,9 +103,7 @@ def _solve(data: Quadratic, tol: Array, max_iter: Array) -> Root:
     return Root(y, fixed, status, state.steps, residual)
 
 
-def _status(
-    valid: Array, convex: Array, state: embedding.State, residual: Array, tol: Array
-) -> Array:
+def _status(valid: Array, convex: Array, state: embedding.State, residual: Array, tol: Array) -> Array:
     code = jnp.where(residual <= jnp.sqrt(tol), Status.INACCURATE.code, Status.MAX_ITERATIONS.code)
     solved = (residual <= tol) & convex
     code = jnp.where(state.infeasible & ~solved, Status.INFEASIBLE.code, code)

@@ -122,7 +122,10 @@ def test_newton_leaves_a_saddle_for_a_minimum() -> None:
 
 def test_falling_without_end_is_said() -> None:
     assert status(newton, lambda z, p: jnp.sum(p[0] * z), 2, jnp.ones(2)) is Status.UNBOUNDED
-    assert status(newton, lambda z, p: -p[0] * jnp.sum(z**2), 2, jnp.asarray(1.0), start=jnp.ones(2)) is Status.UNBOUNDED
+    assert (
+        status(newton, lambda z, p: -p[0] * jnp.sum(z**2), 2, jnp.asarray(1.0), start=jnp.ones(2))
+        is Status.UNBOUNDED
+    )
     assert not status(quasi_newton, lambda z, p: jnp.sum(p[0] * z), 2, jnp.ones(2)).usable
 
 
@@ -141,7 +144,8 @@ def test_a_maximum_is_no_minimum() -> None:
 
 def test_picard_and_anderson_agree_and_anderson_is_quicker() -> None:
     runs = {
-        name: solver(fixed_point, squashed, 5).solve(MAP, None, SolveOptions(variant=name)) for name in ("picard", "anderson")
+        name: solver(fixed_point, squashed, 5).solve(MAP, None, SolveOptions(variant=name))
+        for name in ("picard", "anderson")
     }
     np.testing.assert_allclose(runs["picard"].y.z, runs["anderson"].y.z, atol=1e-9)
     assert runs["anderson"].iterations < runs["picard"].iterations
