@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from declarative import dims
 from declarative.backends.jax.atoms import concat as concat
 from declarative.backends.jax.atoms import cumsum as cumsum
 from declarative.backends.jax.atoms import diff as diff
@@ -29,6 +30,7 @@ from declarative.backends.jax.atoms import rel_entropy as rel_entropy
 from declarative.backends.jax.atoms import sum_largest as sum_largest
 from declarative.backends.jax.atoms import sum_squares as sum_squares
 from declarative.backends.jax.forms import Quadratic
+from declarative.dims import Dim
 from declarative.backends.jax.matrix_functions import det as det
 from declarative.backends.jax.matrix_functions import eig_max as eig_max
 from declarative.backends.jax.matrix_functions import eig_min as eig_min
@@ -55,6 +57,13 @@ def flat(*arrays: Array, like: tuple[Any, ...]) -> Array:
     if not arrays:
         return jnp.zeros(0, kind)
     return jnp.concatenate([jnp.ravel(jnp.asarray(array)).astype(kind) for array in arrays])
+
+
+def dimension(name: str, *equations: tuple[Any, int]) -> int:
+    """One dimension out of a linear system: pairs of a dimension's terms and its number."""
+    found = dims.bind([(Dim(terms), Dim.of(length)) for terms, length in equations])[0][name].constant
+    assert found is not None
+    return found
 
 
 # ---- index sets --------------------------------------------------------------------------------

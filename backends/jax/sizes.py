@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from declarative import ir
@@ -12,10 +12,10 @@ from declarative.dims import Dim
 
 @dataclass(frozen=True)
 class Reading:
-    """`name = text`, where the text reads the shape of `param` and the dimensions in `needs`."""
+    """`name = text`, where the text reads shapes of the `params` and the dimensions in `needs`."""
 
     name: str
-    param: str
+    params: tuple[str, ...]
     text: str
     needs: frozenset[str]
 
@@ -36,10 +36,20 @@ def readings(
             if len(missing) == 1 and (factor := dim.linear_in(*missing)) is not None:
                 (name,) = missing
                 text = _solved(f"{names[param]}.shape[{axis}]", dim, name, factor, names)
-                found.append(Reading(name, param, text, dim.names - missing))
+                found.append(Reading(name, (param,), text, dim.names - missing))
                 have.add(name)
                 progress = True
-    return tuple(found)
+    return (*found, *_systems(axes, have, names))
+
+
+def _systems(axes: list[tuple[str, int, Dim]], have: set[str], names: Mapping[str, str]) -> Iterator[Reading]:
+    """Dimensions that only several shapes together determine, as [m + n] and [m - n] do."""
+    joint = [(param, axis, dim) for param, axis, dim in axes if dim.names - have]
+    equations = "".join(f"({dim.terms!r}, {names[param]}.shape[{axis}]), " for param, axis, dim in joint)
+    for name in sorted({name for _, _, dim in joint for name in dim.names - have}):
+        yield Reading(
+            name, tuple(param for param, _, _ in joint), f"rt.dimension({name!r}, {equations})", frozenset()
+        )
 
 
 def _solved(length: str, dim: Dim, name: str, parts: tuple[Dim, Dim], names: Mapping[str, str]) -> str:

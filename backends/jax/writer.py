@@ -93,7 +93,7 @@ class Function:
         for reading in reversed(scope.readings):
             if reading.name in wanted:
                 wanted |= reading.needs
-                reads.add(reading.param)
+                reads |= set(reading.params)
                 sizes.append(f"{scope.names[reading.name]} = {reading.text}")
         lines = _unpacked([p.name for p in scope.params], reads, scope.names, "params")
         lines += reversed(sizes)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from declarative import ir
+from declarative import dims, ir
 from declarative.dims import Dim, Shape
 from declarative.errors import ArgumentError, diagnostic
 from declarative.grammar.words import ascii_name
@@ -92,7 +92,6 @@ def shapes(
                     "D605",
                     param.span,
                     name=param.name,
-                    found=len(shape) or "no",
                     shape=shape,
                     rank=rank,
                     declared=type_text(param),
@@ -132,6 +131,11 @@ def _dimensions(
         if len(later) == len(waiting):
             break
         waiting = later
+    for name, size in _joint(waiting, sizes).items():
+        sizes[name], who[name] = size, f"{name} = {size} follows from the other shapes"
+    for param, axis, dim, length in waiting:
+        if missing := sorted(dim.names - sizes.keys()):
+            raise _unsolvable(param, axis, dim, length, "`, `".join(missing), "")
     batched = {param.name: bool(lead) for param, lead in zip(held, leads, strict=True)}
     for param, axis, dim, length in axes:
         if dim.names <= sizes.keys() and dim.value(sizes) != length:
@@ -152,6 +156,26 @@ def _dimensions(
     return sizes
 
 
+def _unsolvable(
+    param: ir.Parameter, axis: int, dim: Dim, length: int, unknown: str, who: str
+) -> ArgumentError:
+    found = diagnostic(
+        "D608", param.span, name=param.name, axis=axis, dim=dim, found=length, unknown=unknown, who=who
+    )
+    return ArgumentError(found)
+
+
+def _joint(waiting: list[tuple[ir.Parameter, int, Dim, int]], sizes: Sizes) -> Sizes:
+    """Dimensions that only several shapes together determine, as [m + n] and [m - n] do."""
+    given = [(Dim.of(name), Dim.of(size)) for name, size in sizes.items()]
+    known, _ = dims.bind([*given, *((dim, Dim.of(length)) for _, _, dim, length in waiting)])
+    return {
+        name: size.constant
+        for name, size in known.items()
+        if name not in sizes and size.constant is not None and size.constant >= 0
+    }
+
+
 def _solved(
     param: ir.Parameter, axis: int, dim: Dim, name: str, linear: tuple[Dim, Dim], length: int, sizes: Sizes
 ) -> int:
@@ -159,11 +183,7 @@ def _solved(
     if factor == 0 or (length - rest) % factor or (length - rest) // factor < 0:
         others = sorted(dim.names - {name})
         who = "".join(f"; {other} = {sizes[other]}" for other in others)
-        raise ArgumentError(
-            diagnostic(
-                "D608", param.span, name=param.name, axis=axis, dim=dim, found=length, unknown=name, who=who
-            )
-        )
+        raise _unsolvable(param, axis, dim, length, name, who)
     return (length - rest) // factor
 
 

@@ -101,6 +101,11 @@ def _static_sizes(problem: ir.Problem, static: Mapping[str, Any]) -> dict[str, i
 
 def _shape(problem: ir.Problem, name: str, bound: Bound) -> tuple[int, ...]:
     param = next(p for p in problem.params if p.name == name)
+    missing = sorted({part for dim in param.type.shape for part in dim.names} - set(bound.sizes))
+    if missing:
+        names = ", ".join(f"`{part}`" for part in missing)
+        advice = f"give `{name}` a value: only its shape tells"
+        raise ArgumentError(diagnostic("D609", param.span, names=names, help=advice))
     return bind.shape_of(param.type.shape, bound.sizes)
 
 

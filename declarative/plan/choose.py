@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from declarative.errors import DeclError, Diagnostic, diagnostic
-from declarative.ir import Problem
+from declarative.ir import Problem, SubProblem
 from declarative.plan.engine import Accept, Engine, Refuse, Variant
 from declarative.plan.options import Request, closest, option_spans
+from declarative.walk import contains
 
 STEP_COST = 0.1
 """What a rewrite adds to a cost: among equals, the problem nearest to the user's wins."""
@@ -37,7 +38,7 @@ def plan(variants: tuple[Variant, ...], engines: tuple[Engine, ...], request: Re
     """The first variant is the user's own problem. Raises `DeclError` if nothing can run it."""
     problem = variants[0].problem
     offered, method = _offered(problem, engines, request)
-    answers = tuple(Answer(engine, v, engine.accepts(v)) for engine in offered for v in variants)
+    answers = tuple(Answer(engine, v, _verdict(engine, v)) for engine in offered for v in variants)
     accepted = [a for a in answers if isinstance(a.verdict, Accept)]
     if not accepted:
         raise DeclError([_nothing(problem, variants[0], answers, offered, request)])
@@ -45,6 +46,12 @@ def plan(variants: tuple[Variant, ...], engines: tuple[Engine, ...], request: Re
     best = min(accepted, key=_cost)
     _check_backward(problem, best.engine, request)
     return Choice(best.engine, best.variant, answers, method, request)
+
+
+def _verdict(engine: Engine, variant: Variant) -> Accept | Refuse:
+    if contains(variant.problem, SubProblem):
+        return Refuse("it calls another problem, which no engine can yet")
+    return engine.accepts(variant)
 
 
 def _cost(answer: Answer) -> float:

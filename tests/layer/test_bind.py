@@ -19,8 +19,8 @@ WRONG: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], str]] = {
     "unexpected": ("D602", (A, B), {"scal": 1}, "did you mean `scale`?"),
     "too many": ("D603", (A, B, 1, 2), {}, "takes 3 positional arguments, 4"),
     "twice": ("D604", (A, B), {"A": A}, "`A` was given by position and by name"),
-    "too few axes": ("D605", (B, B), {}, "`A` has 1 axes, shape (3,)"),
-    "scalar for a vector": ("D605", (A, 1.0), {}, "`b` has no axes"),
+    "too few axes": ("D605", (B, B), {}, "`A` has too few axes: its shape is (3,)"),
+    "scalar for a vector": ("D605", (A, 1.0), {}, "its shape is (), at least 1 are needed"),
     "complex": ("D606", (A + 1j, B), {}, "real and imaginary"),
     "text": ("D606", ("A", B), {}, "the text 'A'"),
     "none": ("D606", (None, B), {}, "found None"),
@@ -124,3 +124,24 @@ def test_shared_data_are_not_copied() -> None:
     text = str(jax.make_jaxpr(function)(*map(jnp.asarray, made.arrays)))
     assert "[1000,3]" in text
     assert "[1000,3,3]" not in text
+
+
+def test_dimensions_from_several_shapes() -> None:
+    text = "problem p\n given a: real[m + n], b: real[m - n]\n find x: real[m], y: real[n]\n"
+    layer = dc.compile(text + " root x = a[0:m], y = a[m:m+n] + sum(b)")
+    x, y = layer(np.arange(5.0), np.ones(1))
+    assert (x.tolist(), y.tolist()) == ([0, 1, 2], [4, 5])
+    with pytest.raises(dc.ArgumentError, match="D608"):
+        layer(np.arange(5.0), np.ones(2))
+
+
+def test_a_default_cannot_determine_a_dimension() -> None:
+    layer = dc.compile("problem p\n given a: real[n] = 1\n find x: real[n]\n root x = a")
+    np.testing.assert_allclose(layer(np.arange(2.0)), [0, 1])
+    with pytest.raises(dc.ArgumentError, match="D609.*`n`"):
+        layer()
+
+
+def test_a_default_takes_the_shape_of_its_declaration() -> None:
+    layer = dc.compile("problem p\n given a: real[n], b: real[n] = 2\n find x: real[n]\n root x = a * b")
+    np.testing.assert_allclose(layer(np.arange(6.0).reshape(2, 3)), 2 * np.arange(6.0).reshape(2, 3))

@@ -37,7 +37,7 @@ CALL: tuple[Entry, ...] = (
     Entry(
         "D605",
         "too few axes",
-        "`{name}` has {found} axes, shape {shape}; it needs at least {rank}",
+        "`{name}` has too few axes: its shape is {shape}, at least {rank} are needed",
         label="declared `{declared}` here",
         help="the last {rank} axes are `{axes}`; axes before them are batch axes",
         page="An argument has the declared axes, and possibly batch axes before them. A vector is not stretched "

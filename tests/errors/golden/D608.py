@@ -1,0 +1,9 @@
+import declarative as dc
+import numpy as np
+
+dc.compile("""\
+problem pairs
+  given b: real[2*n]
+  find x: real[n]
+  root x = b[0:n]
+""")(np.ones(5))

@@ -1,0 +1,13 @@
+import declarative as dc
+import numpy as np
+
+layer = dc.compile("""\
+problem fit
+  given
+    X: real[m, d]
+    y: real[m]
+    lam: positive real = 1
+  find w: real[d]
+  minimize ||X @ w - y||^2 + lam * ||w||^2
+""")
+layer.solve(np.ones((5, 2)), np.ones(5), np.array([1.0, -2.0]), check=True)

@@ -1,0 +1,3 @@
+import declarative as dc
+
+dc.load("no/such/file.decl")

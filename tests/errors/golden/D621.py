@@ -1,0 +1,3 @@
+import declarative as dc
+
+dc.declarative(3)

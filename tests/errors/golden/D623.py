@@ -1,0 +1,3 @@
+import declarative as dc
+
+dc.compile("problem p", extern=["cell"])
