@@ -134,8 +134,8 @@ def _dimensions(
     for name, size in _joint(waiting, sizes).items():
         sizes[name], who[name] = size, f"{name} = {size} follows from the other shapes"
     for param, axis, dim, length in waiting:
-        if missing := sorted(dim.names - sizes.keys()):
-            raise _unsolvable(param, axis, dim, length, "`, `".join(missing), "")
+        if unknown := sorted(dim.names - sizes.keys()):
+            raise _unsolvable(param, axis, dim, length, "`, `".join(unknown), "")
     batched = {param.name: bool(lead) for param, lead in zip(held, leads, strict=True)}
     for param, axis, dim, length in axes:
         if dim.names <= sizes.keys() and dim.value(sizes) != length:

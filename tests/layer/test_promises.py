@@ -13,7 +13,7 @@ EYE = np.eye(2)
 CASES: dict[str, tuple[str, Any, Any]] = {
     "psd": ("psd real[n, n]", EYE, EYE - 1.5),
     "pd": ("pd real[n, n]", EYE, 0 * EYE),
-    "symmetric": ("symmetric real[n, n]", EYE + 1, EYE + [[0, 1], [0, 0]]),
+    "symmetric": ("symmetric real[n, n]", EYE + 1, np.array([[1.0, 1.0], [0.0, 1.0]])),
     "skew": ("skew real[n, n]", np.array([[0.0, 1], [-1, 0]]), EYE),
     "diagonal": ("diagonal real[n, n]", EYE, EYE + 1),
     "nonneg": ("nonneg real[n]", np.zeros(2), np.array([0, -1e-3])),

@@ -1,5 +1,6 @@
-import declarative as dc
 import numpy as np
+
+import declarative as dc
 
 layer = dc.compile("""\
 problem fit

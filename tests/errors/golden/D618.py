@@ -1,5 +1,4 @@
 import declarative as dc
-import numpy as np
 
 layer = dc.compile("""\
 problem fit
