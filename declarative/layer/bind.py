@@ -131,7 +131,7 @@ def _dimensions(
         if len(later) == len(waiting):
             break
         waiting = later
-    for name, size in _joint(waiting, sizes).items():
+    for name, size in (_joint(waiting, sizes) if waiting else {}).items():
         sizes[name], who[name] = size, f"{name} = {size} follows from the other shapes"
     for param, axis, dim, length in waiting:
         if unknown := sorted(dim.names - sizes.keys()):
