@@ -30,7 +30,6 @@ from declarative.backends.jax.atoms import rel_entropy as rel_entropy
 from declarative.backends.jax.atoms import sum_largest as sum_largest
 from declarative.backends.jax.atoms import sum_squares as sum_squares
 from declarative.backends.jax.forms import Quadratic
-from declarative.dims import Dim
 from declarative.backends.jax.matrix_functions import det as det
 from declarative.backends.jax.matrix_functions import eig_max as eig_max
 from declarative.backends.jax.matrix_functions import eig_min as eig_min
@@ -38,6 +37,7 @@ from declarative.backends.jax.matrix_functions import log_det as log_det
 from declarative.backends.jax.matrix_functions import norm_nuc as norm_nuc
 from declarative.backends.jax.matrix_functions import norm_spec as norm_spec
 from declarative.backends.jax.matrix_functions import solve as solve
+from declarative.dims import Dim
 
 Range = tuple[int, int]
 

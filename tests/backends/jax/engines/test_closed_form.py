@@ -180,7 +180,7 @@ def test_a_quadratic_and_its_derivatives_against_the_kkt_system(rows: int) -> No
         found, expected = (jax.tree.leaves(jax.jit(derivative(f))(p)) for f in (ours, exact))
         for one, other in zip(found, expected, strict=True):
             np.testing.assert_allclose(one, other, atol=1e-11)
-    y, status, regular = solved(*p)
+    _, status, regular = solved(*p)
     assert (status, regular) == (Status.SOLVED, DerivativeStatus.REGULAR)
 
 
