@@ -48,7 +48,7 @@ def decide(variant: Variant, *rules: Rule, cost: float, why: str) -> Accept | Re
 def only(*classes: Class) -> Rule:
     def rule(variant: Variant) -> str | None:
         found = variant.facts.cls
-        return None if found in classes else f"it solves a {_either(classes)}, not a {found.value}"
+        return None if found in classes else f"it solves {_either(classes)}, not {_article(found)}"
 
     return rule
 
@@ -56,7 +56,7 @@ def only(*classes: Class) -> Rule:
 def minimisation(variant: Variant) -> str | None:
     if isinstance(variant.problem.statement, Minimize):
         return None
-    return f"it minimises, and does not solve a {variant.facts.cls.value}"
+    return f"it minimises, and does not solve {_article(variant.facts.cls)}"
 
 
 def unconstrained(variant: Variant) -> str | None:
@@ -114,5 +114,10 @@ def no_extern(variant: Variant) -> str | None:
 
 
 def _either(classes: tuple[Class, ...]) -> str:
-    names = [cls.value for cls in classes]
+    names = [_article(cls) for cls in classes]
     return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " or " + names[-1]
+
+
+def _article(cls: Class) -> str:
+    """As in "a root", "an initial value problem"."""
+    return f"{'an' if cls.value[0] in 'aeiou' else 'a'} {cls.value}"
