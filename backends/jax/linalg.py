@@ -116,36 +116,37 @@ def svd(matrix: Array) -> tuple[Array, Array, Array]:
 
 
 def refined(apply: Callable[[T], T], solve: Callable[[T], T], rhs: T, steps: int) -> tuple[T, Array]:
-    """Iterative refinement of `solve`, an approximate inverse of `apply`; the best point met.
+    """Columns x with apply(x) = rhs, by iterative refinement of `solve`, an approximate inverse.
 
-    Gives the point and the largest entry of its residual relative to that of `rhs`. Stops when a
-    step no longer halves the residual.
+    `rhs` is a tree of matrices whose columns belong together, each solved relative to its own size.
+    Gives the best point met and the largest relative residual left. Stops when a step no longer
+    halves that.
     """
 
     def largest(tree: T) -> Array:
-        parts = [jnp.max(jnp.abs(leaf), initial=0) for leaf in jax.tree.leaves(tree)]
-        return jnp.max(jnp.stack(parts))
-
-    def residual(x: T) -> T:
-        return jax.tree.map(jnp.subtract, rhs, apply(x))
+        """Per column."""
+        return jnp.max(
+            jnp.stack([jnp.max(jnp.abs(leaf), axis=0, initial=0) for leaf in jax.tree.leaves(tree)]), axis=0
+        )
 
     def going(carry: Any) -> Array:
         step, _, _, error, previous = carry
-        return (step < steps) & (error < previous / 2) & (error > floor)
+        return (step < steps) & ~(error >= previous / 2) & (error > floor)
 
     def improve(carry: Any) -> Any:
         step, x, left, error, _ = carry
         moved = jax.tree.map(jnp.add, x, solve(left))
-        now = residual(moved)
-        size = largest(now)
-        better = size < error
+        now = jax.tree.map(jnp.subtract, unit, apply(moved))
+        size = jnp.max(largest(now))
+        better = (size < error) | (step == 0)
         keep = lambda new, old: jax.tree.map(lambda a, b: jnp.where(better, a, b), new, old)  # noqa: E731
         return step + 1, keep(moved, x), keep(now, left), jnp.where(better, size, error), error
 
     scale = largest(rhs)
-    floor = jnp.finfo(scale.dtype).eps * scale / 4
-    start = solve(rhs)
-    left = residual(start)
-    infinity = jnp.full_like(scale, jnp.inf)
-    _, x, _, error, _ = lax.while_loop(going, improve, (0, start, left, largest(left), infinity))
-    return x, error / jnp.where(scale > 0, scale, 1)
+    scale = jnp.where(scale > 0, scale, 1)
+    unit = jax.tree.map(lambda leaf: leaf / scale, rhs)
+    floor = jnp.finfo(scale.dtype).eps / 4
+    one = jnp.ones_like(scale[0])
+    start = 0, jax.tree.map(jnp.zeros_like, rhs), unit, one, jnp.inf * one
+    _, x, _, error, _ = lax.while_loop(going, improve, start)
+    return jax.tree.map(lambda leaf: leaf * scale, x), error

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 
@@ -77,21 +78,15 @@ def _solve(data: Quadratic, tol: Array, max_iter: Array) -> Root:
     polished = active_set.polish(problem, equalities, x, z, s)
 
     active = (jnp.arange(z.shape[0]) < equalities) | (z > s)
-    candidates = (
-        (polished.x, polished.z, polished.active),
-        (x, jnp.where(active, z, 0), active),
-        (x, z, active),
-    )
-    residuals = jnp.stack(
-        [
-            optimality.residual(data, problem.columns * point, problem.rows * multipliers / problem.cost)
-            for point, multipliers, _ in candidates
-        ]
-    )
+    xs = jnp.stack([polished.x, x, x])
+    zs = jnp.stack([polished.z, jnp.where(active, z, 0), z])
+    residuals = jax.vmap(
+        lambda x, z: optimality.residual(data, problem.columns * x, problem.rows * z / problem.cost)
+    )(xs, zs)
     # The interior point's small multipliers stay only where they are needed for a solution.
     residuals = jnp.where(jnp.isfinite(residuals), residuals, jnp.inf)
     pick = jnp.where(residuals[0] <= tol, 0, jnp.where(residuals[1] <= tol, 1, jnp.argmin(residuals)))
-    x, z, active = (jnp.stack(parts)[pick] for parts in zip(*candidates, strict=True))
+    x, z, active = xs[pick], zs[pick], jnp.where(pick == 0, polished.active, active)
     residual, exact = residuals[pick], pick == 0
     factor = linalg.lazily(
         ~exact, lambda: linalg.cholesky(active_set.penalised(problem, active)), polished.factor

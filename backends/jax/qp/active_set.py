@@ -131,12 +131,11 @@ def solve_or_least_norm(
 ) -> tuple[Array, Array]:
     """Columns of [P E_a'; E_a 0]^-1 rhs; a probe that refinement cannot solve tells a singular matrix."""
     r, t = rhs
-    size = jnp.maximum(jnp.max(jnp.abs(r), axis=0), jnp.max(jnp.abs(t), axis=0, initial=0))
-    unit = jnp.where(size > 0, size, 1)
     probe = jnp.cos(jnp.arange(r.shape[0] + t.shape[0], dtype=r.dtype))[:, None]
     masked = jnp.where(active[:, None], probe[r.shape[0] :], 0)
-    columns = jnp.concatenate([r / unit, probe[: r.shape[0]]], 1), jnp.concatenate([t / unit, masked], 1)
+    columns = jnp.concatenate([r, probe[: r.shape[0]]], 1), jnp.concatenate([t, masked], 1)
     (x, z), left = solve(problem, active, factor, columns)
-    singular = ~(left < jnp.finfo(r.dtype).eps ** 0.4) | ~jnp.all(jnp.isfinite(x)) | ~jnp.all(jnp.isfinite(z))
+    finite = jnp.all(jnp.isfinite(x)) & jnp.all(jnp.isfinite(z))
+    singular = ~finite | ~(left < jnp.finfo(r.dtype).eps ** 0.4)
     x, z = linalg.lazily(singular, lambda: least_norm(problem, active, columns), (x, z))
-    return x[:, :-1] * unit, z[:, :-1] * unit
+    return x[:, :-1], z[:, :-1]
