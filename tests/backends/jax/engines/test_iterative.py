@@ -111,7 +111,8 @@ def test_a_batch_leaves_each_element_as_it_is_alone() -> None:
     for index in range(3):
         alone = solve(means[index : index + 1], eccentricities[index : index + 1])
         assert together.iterations[index] == alone.iterations[0]
-        np.testing.assert_array_equal(together.y.z[index], alone.y.z[0])
+        # The compiler may round batches of one and of three differently, in the last bit.
+        np.testing.assert_allclose(together.y.z[index], alone.y.z[0], rtol=1e-14)
 
 
 def test_newton_leaves_a_saddle_for_a_minimum() -> None:
