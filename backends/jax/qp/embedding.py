@@ -71,13 +71,20 @@ def iterate(problem: Scaled, equalities: int, tol: Array, target: Array, max_ite
     first = State(
         start, start, jnp.full_like(start.tau, jnp.inf), count, count, count, delta, nothing, nothing
     )
-    return lax.while_loop(going, body, first)
+    last = lax.while_loop(going, body, first)
+    # Where neither a solution nor a sharp certificate was reached, a fair one tells why.
+    infeasible, unbounded = _certificates(problem, inequality, last.now, 1e-8)
+    lost = last.error > tol
+    return last._replace(
+        infeasible=last.infeasible | lost & infeasible, unbounded=last.unbounded | lost & unbounded
+    )
 
 
 # ---- one step ----------------------------------------------------------------------------------
 
 
 def _advance(problem: Scaled, inequality: Array, equalities: int, state: State) -> State:
+    eps = float(jnp.finfo(problem.q.dtype).eps)
     moved, length = _step(problem, inequality, equalities, state.now, state.delta)
     healthy = jnp.isfinite(length) & jnp.all(jnp.isfinite(moved.x)) & jnp.all(jnp.isfinite(moved.z))
     now = _choose(healthy, moved, state.now)
@@ -86,7 +93,7 @@ def _advance(problem: Scaled, inequality: Array, equalities: int, state: State) 
     short = healthy & (length < SHORT_STEP)
     scale = 1 / jnp.maximum(now.tau, now.kappa)
     now = Iterate(*(scale * part for part in now))
-    infeasible, unbounded = _certificates(problem, inequality, now)
+    infeasible, unbounded = _certificates(problem, inequality, now, eps**0.6)
     return State(
         now=now,
         best=_choose(improved, now, state.best),
@@ -228,14 +235,13 @@ def _error(problem: Scaled, now: Iterate) -> Array:
     )
 
 
-def _certificates(problem: Scaled, inequality: Array, now: Iterate) -> tuple[Array, Array]:
+def _certificates(problem: Scaled, inequality: Array, now: Iterate, small: float) -> tuple[Array, Array]:
     """Whether z proves that no point is feasible, and x that the objective falls without end.
 
     Farkas: z >= 0 on inequalities, E'z = 0, d'z < 0. Ray: P x = 0, E x + s = 0, s >= 0, q'x < 0. Each
     equation must hold to `small` times the decrease, in the scaled and in the unscaled problem.
     """
     P, q, E, d, columns, rows, _ = problem
-    small = jnp.finfo(q.dtype).eps ** 0.5
     x, z, s = now.x, jnp.where(inequality, jnp.maximum(now.z, 0), now.z), now.s
     Ez, Px, Ex = E.T @ z, P @ x, E @ x + s
 
