@@ -119,5 +119,5 @@ def _either(classes: tuple[Class, ...]) -> str:
 
 
 def _article(cls: Class) -> str:
-    """As in "a root", "an initial value problem"."""
+    """As in "a root" and "an initial value problem"."""
     return f"{'an' if cls.value[0] in 'aeiou' else 'a'} {cls.value}"
