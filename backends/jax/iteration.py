@@ -29,6 +29,19 @@ def initial(p: Params, size: int, start: Array | None) -> Array:
     return jnp.zeros(size, dtype) if start is None else start.astype(dtype)
 
 
+def defined(value: Callable[[Array], Array], z: Array, moving: bool = False) -> Array:
+    """`z`, or the first of some constant vectors at which a scalar function and its slope are finite.
+
+    With `moving` the slope must not vanish, unless the value does: the point is no dead end.
+    """
+    starts = jnp.concatenate([z[None], jnp.outer(jnp.asarray([1, 0.1, -1], z.dtype), jnp.ones_like(z))])
+    values, slopes = jax.vmap(jax.value_and_grad(value))(starts)
+    good = jnp.isfinite(values) & jnp.all(jnp.isfinite(slopes), axis=1)
+    if moving:
+        good &= jnp.any(slopes != 0, axis=1) | (values == 0)
+    return starts[jnp.argmax(good)]
+
+
 def relative(step: Array, z: Array) -> Array:
     """Largest entry of a step against the size of the point, which is at least one."""
     return jnp.max(jnp.abs(step), initial=0) / (1 + jnp.max(jnp.abs(z), initial=0))

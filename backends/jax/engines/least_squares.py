@@ -37,6 +37,7 @@ class Solver:
         z = iteration.initial(p, self._size(p), start)
         tol = iteration.tolerance(options, z.dtype, 1e-8, 1e-4)
         limit = options.max_iter or MAX_ITER
+        z = iteration.defined(lambda z: self._cost(z, p), z) if start is None else z
         rough = _levenberg_marquardt(lambda z: self._residuals(z, p), z, limit)
         root = newton.minimise(lambda z: self._cost(z, p), rough.z, tol, limit)
         return root._replace(iterations=root.iterations + rough.steps)

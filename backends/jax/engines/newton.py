@@ -42,7 +42,9 @@ class Solver:
     def solve(self, p: Params, start: Array | None, options: SolveOptions) -> Root:
         z = iteration.initial(p, self._size(p), start)
         tol = iteration.tolerance(options, z.dtype, 1e-8, 1e-4)
-        return minimise(lambda z: self._cost(z, p), z, tol, options.max_iter or MAX_ITER)
+        cost = lambda z: self._cost(z, p)  # noqa: E731
+        z = iteration.defined(cost, z) if start is None else z
+        return minimise(cost, z, tol, options.max_iter or MAX_ITER)
 
     def optimality(self, y: Point, p: Params, fixed: Any) -> Point:
         return y._replace(z=jax.grad(self._cost)(y.z, p))
@@ -91,7 +93,9 @@ def minimise(cost: Cost, z: Array, tol: Array, limit: int) -> Root:
 def _direction(hessian: Array, slope: Array, z: Array) -> tuple[Array, Array]:
     """-|H|^-1 g, and whether H is positive definite."""
     factor = linalg.cholesky(hessian)
-    definite = jnp.all(jnp.isfinite(factor))
+    # A pivot that has lost all digits of its diagonal entry is noise.
+    floor = 64 * slope.size * jnp.finfo(slope.dtype).eps * jnp.diagonal(hessian)
+    definite = jnp.all(jnp.isfinite(factor)) & jnp.all(jnp.diagonal(factor) ** 2 > floor)
     step = -linalg.cholesky_solve(jnp.where(definite, factor, jnp.eye(slope.size, dtype=slope.dtype)), slope)
     return linalg.lazily(~definite, lambda: _indefinite(hessian, slope, z), step), definite
 

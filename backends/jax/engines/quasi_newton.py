@@ -30,6 +30,7 @@ class Solver:
         z = iteration.initial(p, self._size(p), start)
         tol = iteration.tolerance(options, z.dtype, 1e-8, 1e-4)
         limit = options.max_iter or MAX_ITER
+        z = iteration.defined(lambda z: self._cost(z, p), z) if start is None else z
         tight = 1e-10 if z.dtype == jnp.float64 else 1e-6
         method: Any = optimistix.BFGS(rtol=tight, atol=tight)
         found: Any = optimistix.minimise(

@@ -42,6 +42,8 @@ class Solver:
         def merit(z: Array) -> Array:
             return jnp.sum(self._equations(z, p) ** 2)
 
+        z = iteration.defined(merit, z, moving=True) if start is None else z
+
         def advance(state: State) -> State:
             value = self._equations(state.z, p)
             step, solvable = _newton_step(jax.jacfwd(self._equations)(state.z, p), value)

@@ -181,3 +181,23 @@ def test_single_precision_stays_single() -> None:
     found = jax.jit(lambda p: solver(newton, logistic, 4).solve(p, None, SolveOptions()))(p)
     assert found.y.z.dtype == jnp.float32
     assert found.status == Status.SOLVED.code
+
+
+def test_without_a_start_one_is_found_where_the_function_is_defined() -> None:
+    barrier = lambda z, p: jnp.sum(p[0] * z) - jnp.sum(jnp.log(z))  # noqa: E731
+    for engine in (newton, quasi_newton):
+        found = solver(engine, barrier, 2).solve((jnp.asarray([1.0, 50.0]),), None, SolveOptions())
+        np.testing.assert_allclose(found.y.z, [1, 0.02], rtol=1e-9)
+    square = lambda z, p: z**2 - p[0]  # noqa: E731
+    found = solver(root, square, 1).solve((jnp.asarray([2.0]),), None, SolveOptions())
+    np.testing.assert_allclose(found.y.z, np.sqrt(2), rtol=1e-12)
+
+
+def test_a_line_of_minimisers_gives_the_nearest() -> None:
+    valley = lambda z, p: (z[0] + z[1] - p[0]) ** 2  # noqa: E731
+    one = solver(newton, valley, 2)
+    p = (jnp.asarray(1.0),)
+    found = one.solve(p, None, SolveOptions())
+    assert found.status == Status.SOLVED.code
+    np.testing.assert_allclose(found.y.z, [0.5, 0.5], atol=1e-12)
+    assert one.regularity(found.y, p, found.fixed) == DerivativeStatus.SINGULAR.code
