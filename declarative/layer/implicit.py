@@ -63,8 +63,6 @@ def _poison_rule(primals: tuple[Array, Array], tangents: tuple[Array, Any]) -> t
 
 
 def _tangent(solver: Solver, root: Root, p: Params, dp: Params, good: Array) -> Point:
-    if hasattr(solver, "tangent"):
-        return _operator_tangent(solver, root, p, dp, good)
     y, fixed = root.y, root.fixed
     # One flat vector, since the transpose of custom_linear_solve wants every leaf to move.
     residual, unravel = ravel_pytree(jax.jvp(lambda q: solver.optimality(y, q, fixed), (p,), (dp,))[1])
@@ -97,52 +95,6 @@ def _tangent(solver: Solver, root: Root, p: Params, dp: Params, good: Array) -> 
 
 def _flat(solve: Callable[[Point], Point], unravel: Callable[[Array], Point]) -> LinearMap:
     return lambda b: ravel_pytree(solve(unravel(b)))[0]
-
-
-def _operator_tangent(solver: Any, root: Root, p: Params, dp: Params, good: Array) -> Point:
-    """The tangent of a solver that gives its derivative as a pair of operators, not as a residual.
-
-    custom_linear_solve wants a square system: [I 0; -D I] (a, b) = (dp, 0) has b = D dp.
-    """
-    leaves, tree = jax.tree.flatten(dp)
-    live = [leaf.dtype != jax.dtypes.float0 for leaf in leaves]
-    moving, unravel_moving = ravel_pytree([x for x, keep in zip(leaves, live, strict=True) if keep])
-    still, unravel_point = ravel_pytree(jax.tree.map(jnp.zeros_like, root.y))
-
-    def tangent(a: Array) -> Array:
-        parts = iter(unravel_moving(a))
-        full = [next(parts) if keep else leaf for leaf, keep in zip(leaves, live, strict=True)]
-        return ravel_pytree(solver.tangent(p, root, jax.tree.unflatten(tree, full)))[0]
-
-    def cotangent(b: Array) -> Array:
-        pulled = jax.tree.leaves(solver.cotangent(p, root, unravel_point(b)))
-        return ravel_pytree([x for x, keep in zip(pulled, live, strict=True) if keep])[0]
-
-    def solve(_: Any, rhs: Array) -> Array:
-        a, b = rhs[: moving.size], rhs[moving.size :]
-        return jnp.concatenate([a, b + _all_nan_unless(good, tangent(a))])
-
-    def transpose(_: Any, rhs: Array) -> Array:
-        a, b = rhs[: moving.size], rhs[moving.size :]
-        return jnp.concatenate([a + _nan_unless_zero(good, cotangent(b), b), b])
-
-    rhs = jnp.concatenate([moving, still])
-    solution = lax.custom_linear_solve(
-        lambda v: _first_order_only(v, p), rhs, solve=solve, transpose_solve=transpose
-    )
-    return unravel_point(solution[moving.size :])
-
-
-@jax.custom_jvp
-def _first_order_only(x: Array, p: Params) -> Array:
-    return x
-
-
-@_first_order_only.defjvp
-def _no_second_order(primals: Any, tangents: Any) -> Any:
-    raise NotImplementedError(
-        'this backend gives first derivatives only: use backend="jax" for second derivatives'
-    )
 
 
 def _zero_tangent(x: Array) -> Any:
