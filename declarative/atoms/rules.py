@@ -94,12 +94,6 @@ UNCURVED = curved(Curvature.UNKNOWN)
 """Neither convex nor concave, or not known to be."""
 
 
-def convex_where_nonneg(signs: Signs, values: Values = ()) -> Curvature:
-    if signs[0] in NONNEG_SIGNS:
-        return CONVEX
-    return CONCAVE if signs[0] is Sign.NONPOS else Curvature.UNKNOWN
-
-
 def concave_where_nonneg(signs: Signs, values: Values = ()) -> Curvature:
     if signs[0] in NONNEG_SIGNS:
         return CONCAVE

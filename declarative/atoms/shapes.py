@@ -146,11 +146,6 @@ def matrix_to_scalar(shapes: tuple[Shape, ...], attrs: Attrs) -> Shape:
     return ()
 
 
-def vector_to_scalar(shapes: tuple[Shape, ...], attrs: Attrs) -> Shape:
-    _axes(shapes[0], 0, 1)
-    return ()
-
-
 def solution(shapes: tuple[Shape, ...], attrs: Attrs) -> Shape:
     """x of `A @ x == b`."""
     _square(shapes[0], 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -148,10 +148,6 @@ def dtypes(leaves: list[Leaf], kind: Kind) -> tuple[str, str]:
         return "float64", "float64"
     out = names.pop() if len(names) == 1 else "float32"
     return "float32", out
-
-
-def shapes_of(leaves: Iterable[Leaf]) -> Mapping[str, tuple[int, ...]]:
-    return {held.name: held.shape for held in leaves if held.core}
 
 
 def _torch_default() -> str:

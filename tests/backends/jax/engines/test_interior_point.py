@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
 from collections.abc import Iterator
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import jax
@@ -15,14 +11,14 @@ import numpy as np
 import pytest
 from jax import Array
 
+from benchmarks import maros_meszaros
 from declarative.backends.jax.engines import interior_point
 from declarative.backends.jax.forms import Quadratic
 from declarative.layer.contract import Root, SolveOptions
 from declarative.layer.implicit import differentiable
 from declarative.layer.status import DerivativeStatus, Status
+from tests.oracles.data import folder
 
-ROOT = Path(__file__).parents[4]
-DATA = Path(os.environ.get("DECLARATIVE_DATA", ROOT.parent / "shared" / "data"))
 RNG = np.random.default_rng(11)
 SOLVER = interior_point.Solver(lambda p: Quadratic(*p))
 INF = np.inf
@@ -214,21 +210,6 @@ def test_an_irregular_derivative_is_of_least_norm() -> None:
 # ---- stored problems ---------------------------------------------------------------------------
 
 
-def folder(name: str) -> Path:
-    if not (DATA / name).is_dir():
-        pytest.skip(f"the shared problem set {name!r} is not here; set DECLARATIVE_DATA to its parent folder")
-    return DATA / name
-
-
-def benchmark() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("maros_meszaros", ROOT / "benchmarks" / "maros_meszaros.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 QUICK = ["HS21", "HS118", "DUAL2", "QAFIRO"]
 SLOW = """CVXQP1_S CVXQP2_S CVXQP3_S DPKLO1 GENHS28 HS35 HS35MOD HS51 HS52 HS53 HS76 QADLITTL QBEACONF QBORE3D
     QBRANDY QCAPRI QE226 QFORPLAN QSC205 QSCAGR25 QSCAGR7 QSCFXM1 TAME VALUES ZECEVIC2""".split()
@@ -242,8 +223,7 @@ def test_maros_meszaros(name: str) -> None:
     path = folder("maros_meszaros") / f"{name}.npz"
     if not path.exists():
         pytest.skip(f"{name} is not in the set")
-    module = benchmark()
-    outcome = module.run(module.load(path))
+    outcome = maros_meszaros.run(maros_meszaros.load(path))
     # VALUES is slightly indefinite: a stationary point is all that can be said.
     assert outcome.status is (Status.INACCURATE if name == "VALUES" else Status.SOLVED)
     assert outcome.objective_error < ROUGH.get(name, 1e-6)
