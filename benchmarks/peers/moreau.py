@@ -1,0 +1,87 @@
+"""Moreau through its own interface, without a framework in between: its active-set path, which is its fastest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from benchmarks.workload import Case, Contender, Outcome, Prepared
+
+
+def quadratic(case: Case) -> Prepared:
+    """Data lie in its own layout beforehand: what is timed is set-up, solution and derivative."""
+    import moreau
+
+    inputs, batch = case.inputs, case.batch
+    rows = [(name, right) for name, right in (("A", "b"), ("G", "h")) if name in inputs]
+    n = inputs["P"].shape[-1]
+    sizes = [inputs[name].shape[-2] for name, _ in rows]
+    count = dict(zip((name for name, _ in rows), sizes, strict=True))
+    m = sum(sizes)
+
+    def batched(name: str, rank: int) -> np.ndarray:
+        value = inputs[name]
+        return np.broadcast_to(value, (batch, *value.shape[-rank:]))
+
+    def stacked(names: list[str], rank: int) -> np.ndarray:
+        """Shared where all are."""
+        if case.shared.issuperset(names):
+            return np.concatenate([inputs[name] for name in names])
+        return np.concatenate([batched(name, rank) for name in names], axis=1)
+
+    matrix = stacked([name for name, _ in rows], 2)
+    quadratic_values = inputs["P"].reshape(*inputs["P"].shape[:-2], n * n)
+    matrix_values = matrix.reshape(*matrix.shape[:-2], m * n)
+    # The right-hand sides are always a batch.
+    q = np.ascontiguousarray(batched("q", 1))
+    right = np.concatenate([batched(name, 1) for _, name in rows], axis=1)
+
+    solver = moreau.CompiledSolver(
+        n,
+        m,
+        np.arange(n + 1) * n,
+        np.tile(np.arange(n), n),
+        np.arange(m + 1) * n,
+        np.tile(np.arange(n), m),
+        moreau.Cones(num_zero_cones=count.get("A", 0), num_nonneg_cones=count.get("G", 0)),
+        moreau.Settings(solver="active_set", device="cpu", batch_size=batch, enable_grad=True),
+    )
+
+    def run() -> Any:
+        solver.setup(quadratic_values, matrix_values)
+        found = solver.solve(q, right)
+        return found.x, solver.backward(case.weights)
+
+    def read(result: Any) -> Outcome:
+        solution, found = result
+        splits = np.cumsum(sizes)[:-1]
+        matrices = np.split(_batch(found["dA_values"], batch, (m, n)), splits, axis=1)
+        sides = np.split(np.asarray(found["db"]).reshape(batch, m), splits, axis=1)
+        gradients = {
+            "P": _batch(found["dP_values"], batch, (n, n)),
+            "q": np.asarray(found["dq"]).reshape(batch, n),
+            **{name: value for (name, _), value in zip(rows, matrices, strict=True)},
+            **{name: value for (_, name), value in zip(rows, sides, strict=True)},
+        }
+        for name in case.shared:
+            # Its gradient in shared matrices is summed already.
+            gradients[name] = gradients[name].sum(axis=0)
+        return Outcome(np.asarray(solution).reshape(batch, n), gradients)
+
+    return Prepared(run, read)
+
+
+def _batch(values: Any, batch: int, shape: tuple[int, int]) -> np.ndarray:
+    return np.asarray(values).reshape(-1, *shape)
+
+
+CONTENDERS = (
+    Contender(
+        "moreau",
+        ("moreau",),
+        ("moreau",),
+        dict.fromkeys(("qp", "mpc", "mpc_equality"), quadratic),
+        "own interface, active-set path",
+    ),
+)
