@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import jax
@@ -10,6 +11,7 @@ from jax import Array
 
 from declarative.backends.jax import linalg
 from declarative.layer.contract import Params, SolveOptions
+from declarative.layer.finite import all_finite
 from declarative.layer.linear import equilibrate
 from declarative.layer.status import DerivativeStatus, Status
 
@@ -57,7 +59,7 @@ def verdict(residual: Array, tol: Array, steps: Array, max_iter: int) -> Array:
 
 def invalid(code: Array, *data: Array) -> Array:
     """`invalid_input` in place of the code where the data are not finite."""
-    good = jnp.all(jnp.stack([jnp.all(jnp.isfinite(part)) for part in data]))
+    good = functools.reduce(jnp.logical_and, map(all_finite, data))
     return jnp.where(good, code, Status.INVALID_INPUT.code).astype(jnp.int8)
 
 

@@ -1,8 +1,9 @@
-"""Known projections and proximal maps, each in two steps: a case, then a formula that is smooth within it.
+"""Projections onto known sets, each in two steps: a case, then a formula that is smooth within it.
 
 The case (a mask, the blocks of a fit, a branch) is found from the point v and held constant; the
 formula, differentiated as it stands, is then the derivative of the projection, at every order.
-`edge` says where v lies on the border of two cases, `empty` where the set has no point.
+`edge` says where v lies on the border of two cases, `empty` where the set has no point; `at_once`
+gives case and projection together where they are found together.
 """
 
 from __future__ import annotations
@@ -30,6 +31,14 @@ class Projection:
     formula: Callable[[Array, Any, Args], Array]
     edge: Callable[[Array, Any, Args, Array], Array] = _never
     empty: Callable[[Args], Array] = _never
+    at_once: Callable[[Array, Args], tuple[Any, Array]] | None = None
+
+    def find(self, v: Array, args: Args) -> tuple[Any, Array]:
+        """The case and the projection."""
+        if self.at_once is not None:
+            return self.at_once(v, args)
+        case = self.case(v, args)
+        return case, self.formula(v, case, args)
 
 
 # ---- entry by entry ----------------------------------------------------------------------------
@@ -49,28 +58,13 @@ def _box_edge(v: Array, case: Any, args: Args, tol: Array) -> Array:
     return jnp.any(jnp.stack([jnp.abs(v - jnp.ravel(end)) <= tol for end in map(jnp.asarray, args)]))
 
 
-def _symmetric_box(args: Args) -> Args:
-    return -args[0], args[0]
-
-
 BOX = Projection(_box_case, _box, _box_edge, lambda args: jnp.any(jnp.ravel(args[0]) > jnp.ravel(args[1])))
 NONNEG = Projection(
     lambda v, args: v > 0,
     lambda v, case, args: jnp.where(case, v, 0),
     lambda v, case, args, tol: jnp.any(jnp.abs(v) <= tol),
 )
-BALL_INF = Projection(
-    lambda v, args: _box_case(v, _symmetric_box(args)),
-    lambda v, case, args: _box(v, case, _symmetric_box(args)),
-    lambda v, case, args, tol: _box_edge(v, case, _symmetric_box(args), tol),
-    lambda args: args[0] < 0,
-)
 FREE = Projection(lambda v, args: (), lambda v, case, args: v)
-SOFT_THRESHOLD = Projection(
-    lambda v, args: jnp.where(jnp.abs(v) > jnp.ravel(args[0]), jnp.sign(v), 0),
-    lambda v, sign, args: jnp.where(sign == 0, 0, v - sign * jnp.ravel(args[0])),
-    lambda v, sign, args, tol: jnp.any(jnp.abs(jnp.abs(v) - jnp.ravel(args[0])) <= tol),
-)
 
 
 # ---- the simplex and the cross-polytope --------------------------------------------------------
@@ -80,13 +74,22 @@ def _radius(args: Args) -> Any:
     return args[0] if args else 1.0
 
 
-def _support(v: Array, radius: Any) -> Array:
-    """Entries that stay positive (Held, Wolfe and Crowder 1974): those above the shift."""
-    ordered = jnp.flip(jnp.sort(v))
-    counts = jnp.arange(1, v.size + 1, dtype=v.dtype)
-    shifts = (jnp.cumsum(ordered) - radius) / counts
-    size = jnp.maximum(jnp.sum(ordered > shifts), 1)
-    return v > shifts[size - 1]
+def _threshold(v: Array, radius: Any) -> Array:
+    """The shift above which entries stay positive, by Michelot's finite iteration (1986).
+
+    It grows in every round, from a start that is too low; then fewer entries lie above it.
+    """
+
+    def grow(carry: tuple[Array, Array]) -> tuple[Array, Array]:
+        shift, _ = carry
+        kept = v > shift
+        size = jnp.sum(kept.astype(v.dtype))
+        moved = (jnp.sum(jnp.where(kept, v, 0)) - radius) / jnp.maximum(size, 1)
+        growing = (moved > shift) & (size > 0)
+        return jnp.where(growing, moved, shift), growing
+
+    first = jnp.max(v, initial=-jnp.inf) - radius
+    return jax.lax.while_loop(lambda carry: carry[1], grow, (first, jnp.asarray(True)))[0]
 
 
 def _shift(v: Array, signs: Array, radius: Any) -> Array:
@@ -104,17 +107,23 @@ def _face_edge(v: Array, signs: Array, radius: Any, tol: Array) -> Array:
     return jnp.any(jnp.abs(jnp.where(signs == 0, jnp.abs(v) - _shift(v, signs, radius), gap)) <= tol)
 
 
+def _simplex(v: Array, args: Args) -> tuple[Array, Array]:
+    shift = _threshold(v, _radius(args))
+    return (v > shift).astype(v.dtype), jnp.maximum(v - shift, 0)
+
+
 SIMPLEX = Projection(
-    lambda v, args: _support(v, _radius(args)).astype(v.dtype),
+    lambda v, args: _simplex(v, args)[0],
     lambda v, signs, args: _onto_face(v, signs, _radius(args)),
     lambda v, signs, args, tol: jnp.any(jnp.abs(v - _shift(v, signs, _radius(args))) <= tol),
     lambda args: jnp.asarray(_radius(args)) < 0,
+    _simplex,
 )
 
 
 def _cross_case(v: Array, args: Args) -> tuple[Array, Array]:
     outside = jnp.sum(jnp.abs(v)) > args[0]
-    return outside, jnp.where(_support(jnp.abs(v), args[0]), jnp.sign(v), 0)
+    return outside, jnp.where(jnp.abs(v) > _threshold(jnp.abs(v), args[0]), jnp.sign(v), 0)
 
 
 BALL_1 = Projection(
@@ -130,39 +139,39 @@ BALL_1 = Projection(
 # ---- round sets --------------------------------------------------------------------------------
 
 
-def _norm(v: Array) -> Array:
+def norm(v: Array) -> Array:
     """The 2-norm with derivative zero, not NaN, at the origin."""
     square = jnp.sum(v**2)
     return jnp.where(square > 0, jnp.sqrt(jnp.where(square > 0, square, 1)), 0)
 
 
 def _onto_sphere(v: Array, radius: Any) -> Array:
-    length = _norm(v)
+    length = norm(v)
     return v * (radius / jnp.where(length > 0, length, 1))
 
 
 BALL = Projection(
-    lambda v, args: _norm(v) > args[0],
+    lambda v, args: norm(v) > args[0],
     lambda v, outside, args: jnp.where(outside, _onto_sphere(v, args[0]), v),
-    lambda v, outside, args, tol: jnp.abs(_norm(v) - args[0]) <= tol,
+    lambda v, outside, args, tol: jnp.abs(norm(v) - args[0]) <= tol,
     lambda args: args[0] < 0,
 )
 SPHERE = Projection(
     lambda v, args: (),
     lambda v, case, args: _onto_sphere(v, _radius(args)),
-    lambda v, case, args, tol: _norm(v) <= tol,
+    lambda v, case, args, tol: norm(v) <= tol,
     lambda args: jnp.asarray(_radius(args)) < 0,
 )
 
 
 def _soc_case(v: Array, args: Args) -> Array:
     """0 inside the cone, 1 inside its polar, 2 between."""
-    length = _norm(v[1:])
+    length = norm(v[1:])
     return jnp.where(length <= v[0], 0, jnp.where(length <= -v[0], 1, 2))
 
 
 def _soc(v: Array, case: Array, args: Args) -> Array:
-    length = _norm(v[1:])
+    length = norm(v[1:])
     height = (v[0] + length) / 2
     between = jnp.concatenate([height[None], height / jnp.where(length > 0, length, 1) * v[1:]])
     return jnp.where(case == 0, v, jnp.where(case == 1, 0, between))
@@ -171,7 +180,7 @@ def _soc(v: Array, case: Array, args: Args) -> Array:
 SOC = Projection(
     _soc_case,
     _soc,
-    lambda v, case, args, tol: jnp.abs(_norm(v[1:]) - jnp.abs(v[0])) <= tol,
+    lambda v, case, args, tol: jnp.abs(norm(v[1:]) - jnp.abs(v[0])) <= tol,
 )
 
 
@@ -215,9 +224,7 @@ PROJECTIONS: dict[str, Projection] = {
     "simplex": SIMPLEX,
     "ball": BALL,
     "ball_1": BALL_1,
-    "ball_inf": BALL_INF,
     "sphere": SPHERE,
     "soc": SOC,
     "monotone": MONOTONE,
-    "soft_threshold": SOFT_THRESHOLD,
 }

@@ -13,7 +13,10 @@ def solve(v: Array) -> Array:
 
 
 def _threshold(v: Array) -> Array:
-    """tau [B, 1] with sum(max(v - tau, 0)) = 1: it grows in each round, and ends after finitely many."""
+    """tau [B, 1] with sum(max(v - tau, 0)) = 1: it grows in each round, and ends after finitely many.
+
+    The largest entry less one is too low, and leaves few entries in play.
+    """
 
     def improve(carry: tuple[Array, Array]) -> tuple[Array, Array]:
         tau, _ = carry
@@ -22,7 +25,7 @@ def _threshold(v: Array) -> Array:
         moved = (jnp.sum(jnp.where(kept, v, 0), axis=1, keepdims=True) - 1) / size
         return moved, jnp.any(moved > tau)
 
-    first = (jnp.sum(v, axis=1, keepdims=True) - 1) / v.shape[1]
+    first = jnp.max(v, axis=1, keepdims=True) - 1
     return lax.while_loop(lambda carry: carry[1], improve, (first, jnp.asarray(True)))[0]
 
 

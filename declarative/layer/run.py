@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ from jax import Array
 from declarative.layer import backward, implicit
 from declarative.layer.bind import Lead
 from declarative.layer.contract import Params, Root, SolveOptions, Solver
+from declarative.layer.finite import all_finite
 from declarative.layer.host import Held
 from declarative.layer.options import Options
 from declarative.layer.program import Emitted
@@ -66,8 +68,8 @@ class Guarded:
 
 
 def finite(p: Params) -> Array:
-    checks = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(p) if _floating(leaf)]
-    return jnp.all(jnp.stack(checks)) if checks else jnp.asarray(True)
+    checks = [all_finite(leaf) for leaf in jax.tree.leaves(p) if _floating(leaf)]
+    return functools.reduce(jnp.logical_and, checks, jnp.asarray(True))
 
 
 def guarded(p: Params) -> Params:
@@ -117,8 +119,13 @@ def _element(module: Emitted, structure: Structure, options: Options) -> Callabl
             return jax.tree.map(lambda x: implicit.poison(x, good), cast)
 
         values: dict[str, Any] = {"outputs": shown(tuple(module.outputs(root.y, safe)))}
-        facts = {"status": root.status, "iterations": root.iterations, "residual": root.residual}
+        facts = {"status": root.status}
         if structure.full:
+            facts |= {
+                "iterations": root.iterations,
+                "residual": root.residual,
+                "gradient_error": jnp.full_like(root.residual, jnp.nan),
+            }
             has_value = hasattr(module, "objective")
             value = module.objective(module.unpack(root.y.z, safe), safe) if has_value else jnp.nan
             values |= {"objective": shown(value), "dual": shown(module.duals(root.y, safe))}

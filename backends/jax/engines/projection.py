@@ -1,6 +1,6 @@
 """Known projections and proximal maps in closed form: half ||x - v||^2 over a named set.
 
-Every set of `projections.py` has the residual F = x - formula(v), whose Jacobian in x is the
+Every map of `projections.py` and `proximal.py` has the residual F = x - formula(v), whose Jacobian in x is the
 identity. The positive semidefinite cone has F = X^2 - (X V + V X) / 2, of which the projection is the
 root with 2X - V = |V|: its Jacobian is diagonal in the eigenbasis of V, repeated eigenvalues or not.
 Statuses: `solved`, or `infeasible` where the set is empty.
@@ -16,7 +16,8 @@ from jax import Array
 
 from declarative.backends.jax import linalg
 from declarative.backends.jax.iteration import invalid
-from declarative.backends.jax.projections import PROJECTIONS, Args
+from declarative.backends.jax.projections import Args
+from declarative.backends.jax.proximal import MAPS
 from declarative.layer.contract import Params, Point, Root, SolveOptions
 from declarative.layer.status import DerivativeStatus, Status
 
@@ -28,21 +29,49 @@ Operators = tuple[Callable[[Point], Point], Callable[[Point], Point]]
 
 
 class Solver:
-    """`Solver("simplex", centre, set_args)`: the point to be projected and what fixes the set."""
+    """`Solver("ball", centre, set_args)`: the point to be projected and what fixes the set.
 
-    def __new__(cls, name: str, centre: Centre, set_args: Callable[[Params], Args]) -> Any:
-        return _Semidefinite(centre) if name == "psd" else _Cases(name, centre, set_args)
+    `shift(params)` is where the set stands; the point is seen from there.
+    """
+
+    def __new__(
+        cls, name: str, centre: Centre, set_args: Callable[[Params], Args], shift: Centre | None = None
+    ) -> Any:
+        solver: Any = _Semidefinite(centre) if name == "psd" else _Cases(name, centre, set_args)
+        return solver if shift is None else _Moved(solver, shift)
+
+
+class _Moved:
+    """A set that stands at `shift`: everything is as at the origin, but for the solution's place."""
+
+    def __init__(self, solver: Any, shift: Centre):
+        self._solver, self._shift = solver, shift
+
+    def _seen(self, y: Point, p: Params) -> Point:
+        return y._replace(z=y.z - jnp.ravel(self._shift(p)))
+
+    def solve(self, p: Params, start: Array | None, options: SolveOptions) -> Root:
+        root: Root = self._solver.solve(p, None, options)
+        return root._replace(y=root.y._replace(z=root.y.z + jnp.ravel(self._shift(p))))
+
+    def optimality(self, y: Point, p: Params, fixed: Any) -> Any:
+        return self._solver.optimality(self._seen(y, p), p, fixed)
+
+    def linear(self, y: Point, p: Params, fixed: Any) -> Any:
+        return self._solver.linear(self._seen(y, p), p, fixed)
+
+    def regularity(self, y: Point, p: Params, fixed: Any) -> Any:
+        return self._solver.regularity(self._seen(y, p), p, fixed)
 
 
 class _Cases:
     def __init__(self, name: str, centre: Centre, set_args: Callable[[Params], Args]):
-        self._set, self._centre, self._args = PROJECTIONS[name], centre, set_args
+        self._set, self._centre, self._args = MAPS[name], centre, set_args
 
     def solve(self, p: Params, start: Array | None, options: SolveOptions) -> Root:
         v, args = jnp.ravel(self._centre(p)), self._args(p)
-        case = self._set.case(v, args)
-        empty = jnp.asarray(self._set.empty(args))
-        return _root(self._set.formula(v, case, args), case, v, empty)
+        case, z = self._set.find(v, args)
+        return _root(z, case, v, jnp.asarray(self._set.empty(args)))
 
     def optimality(self, y: Point, p: Params, fixed: Any) -> Point:
         v = jnp.ravel(self._centre(p))
