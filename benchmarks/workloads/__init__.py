@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from benchmarks.workload import Point
-from benchmarks.workloads import mpc, qp
+from benchmarks.workloads import deq, logistic, mpc, pooling, psd, qp, ridge, sparsemax
 
-POINTS: tuple[Point, ...] = (*qp.points(), *mpc.points())
+POINTS: tuple[Point, ...] = tuple(
+    point for module in (qp, mpc, sparsemax, ridge, logistic, psd, pooling, deq) for point in module.points()
+)
