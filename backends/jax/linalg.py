@@ -15,7 +15,7 @@ from jax import Array, lax
 
 T = TypeVar("T")
 
-SMALL = 8  # matrices up to this order are safe, and faster, as a batch on every device
+SMALL = 10  # matrices up to this order are safe, and faster, as a batch on every device
 
 
 def elementwise(function: Callable[..., Any], columns: bool = False) -> Callable[..., Any]:
@@ -55,11 +55,16 @@ def elementwise(function: Callable[..., Any], columns: bool = False) -> Callable
     return one
 
 
-def lazily(needed: Array, compute: Callable[[], T], otherwise: T) -> T:
-    """`compute()` where needed; a batch in which no element needs it does not pay for it."""
+def lazily(needed: Array, compute: Callable[..., T], otherwise: T, *args: Any) -> T:
+    """`compute(*args)` where needed; a batch in which no element needs it does not pay for it.
+
+    What the computation reads comes in `args`, behind a barrier: the compiler would move work on
+    anything else out of the loop, and so do it always.
+    """
 
     def body(carry: tuple[Array, T]) -> tuple[Array, T]:
-        return jnp.zeros_like(carry[0]), compute()
+        held = lax.optimization_barrier((carry[0], args))
+        return jnp.zeros_like(carry[0]), compute(*held[1])
 
     return lax.while_loop(lambda carry: carry[0], body, (needed, otherwise))[1]
 
