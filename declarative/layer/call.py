@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,13 @@ from declarative.layer.bind import Bound, Lead
 from declarative.layer.options import Options
 from declarative.layer.program import Emitted, Program
 from declarative.layer.run import Structure
+
+
+class Source(NamedTuple):
+    """`place` among the arrays and numbers given, with the dtype of a number; or None and the array itself."""
+
+    place: int | None
+    what: Any
 
 
 class Call:
@@ -44,6 +51,7 @@ class Call:
             )
             for leaf in leaves
         ] + [_array(leaf, solve, None) for leaf in start]
+        self.sources = _sources(found, leaves, self.arrays)
         self.structure = Structure(
             params=tuple(tree for _, tree in sorted_out),
             leads=(
@@ -58,6 +66,23 @@ class Call:
             static=tuple((name, hashable(value)) for name, value in static.items()),
             full=full,
         )
+
+
+def _sources(found: Mapping[str, Any], leaves: list[values.Leaf], arrays: list[Any]) -> tuple[Source, ...]:
+    """Where each array of the call comes from, so that calls of the same key need not be sorted again."""
+    own = [leaf.name for leaf in leaves]
+    first, count = {}, 0
+    for name in found:
+        first[name] = count
+        count += own.count(name)
+    sources: list[Source] = []
+    for at, leaf in enumerate(leaves):
+        if leaf.name in found:
+            place = first[leaf.name] + own[:at].count(leaf.name)
+            sources.append(Source(place, None if leaf.kind is not None else arrays[at].dtype))
+        else:
+            sources.append(Source(None, arrays[at]))
+    return (*sources, *(Source(None, array) for array in arrays[len(leaves) :]))
 
 
 def static_value(param: ir.Parameter, value: Any) -> Any:

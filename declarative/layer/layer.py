@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import html
-import warnings
 from collections import namedtuple
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+import jax
 
 from declarative import ir
-from declarative.layer import bind, run
+from declarative.layer import bind, run, values
 from declarative.layer.adapters import Traced, adapter
 from declarative.layer.call import Call
+from declarative.layer.key import Keys
 from declarative.layer.options import Options
 from declarative.layer.program import Program
 from declarative.layer.promises import check_promises
-from declarative.layer.solution import Solution, raise_for_status, readable
-from declarative.layer.status import Status
+from declarative.layer.ready import Ready
+from declarative.layer.solution import Solution
+from declarative.layer.watch import Inaccurate as Inaccurate
+from declarative.layer.watch import Watch
 
 if TYPE_CHECKING:
     from declarative.layer.gradcheck import GradReport
 
 Recompile = Callable[..., "Layer"]
-
-
-class Inaccurate(UserWarning):
-    """An element was solved, but not to the tolerance asked for."""
 
 
 class Layer:
@@ -39,7 +37,9 @@ class Layer:
         self._options = options
         self._recompile = recompile
         self._cache: dict[Any, Traced] = {}  # compiled functions by the structure of a call
-        self._warned = False
+        self._ready: dict[Any, Ready] = {}  # the same by the key of a call
+        self._keys = Keys(program.given)
+        self._watch = Watch(program.problem.name, options.on_fail == "raise")
         self.__name__ = program.problem.name
         self.__doc__ = program.problem.doc or None
 
@@ -63,7 +63,7 @@ class Layer:
             derivative_code=facts["derivative"],
             iterations=facts["iterations"],
             residual=facts["residual"],
-            gradient_error=facts["residual"] * float("nan"),
+            gradient_error=facts["gradient_error"],
         )
 
     def check_grad(self, *args: Any, **kwargs: Any) -> GradReport:
@@ -135,18 +135,25 @@ class Layer:
     def _run(
         self, args: tuple[Any, ...], kwargs: Mapping[str, Any], full: bool, check: bool = False
     ) -> run.Result:
-        call = Call(
-            self._program, bind.match(self.__name__, self._program.given, args, kwargs), self._options, full
-        )
-        if check:
-            check_promises(self._program.problem, call.by_name, call.bound)
-        result = adapter(call.kind)(self._traced(call), call.arrays)
-        codes = readable(result.facts["status"])
-        if codes is not None:
-            if self._options.on_fail == "raise":
-                raise_for_status(codes)
-            self._warn(codes)
+        outside = None if check else self._keys.of(args, kwargs)
+        if outside is None:
+            call = self._call(args, kwargs, full)
+            if check:
+                check_promises(self._program.problem, call.by_name, call.bound)
+            result = adapter(call.kind)(self._traced(call), call.arrays)
+        else:
+            key, leaves = (full, jax.config.read("jax_enable_x64"), values.inside(), outside[0]), outside[1]
+            ready = self._ready.get(key)
+            if ready is None:
+                call = self._call(args, kwargs, full)
+                ready = self._ready[key] = Ready(self._traced(call), adapter(call.kind), call.sources)
+            result = ready.run(leaves)
+        self._watch.see(result.facts["status"])
         return result
+
+    def _call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], full: bool) -> Call:
+        found = bind.match(self.__name__, self._program.given, args, kwargs)
+        return Call(self._program, found, self._options, full)
 
     def _traced(self, call: Call) -> Traced:
         key = (call.structure, call.traced)
@@ -156,13 +163,3 @@ class Layer:
                 function, wide=call.structure.solve_dtype == "float64" and not call.traced
             )
         return self._cache[key]
-
-    def _warn(self, codes: np.ndarray[Any, Any]) -> None:
-        """Says once, outside of `jit`, that an answer is not as exact as asked."""
-        if self._warned:
-            return
-        count = int(np.sum(codes == Status.INACCURATE.code))
-        if count:
-            self._warned = True
-            text = f"{self.__name__}: {count} inaccurate: {Status.INACCURATE.advice}"
-            warnings.warn(text, Inaccurate, stacklevel=4)

@@ -85,6 +85,8 @@ class Solution:
 
 def raise_for_status(codes: Any) -> None:
     """`SolveError` if any code says that its element failed."""
+    if not np.any(_numpy(codes)):
+        return
     found = _members(codes, Status)
     failed = [(at, status) for at, status in np.ndenumerate(found) if not status.usable]
     if not failed:

@@ -16,9 +16,8 @@ class Status(Enum):
     MAX_ITERATIONS = "stopped at `max_iter`: raise it, loosen `tol`, or give a better `start`"
     INVALID_INPUT = "an argument holds NaN or infinity: clean the data before the call"
 
-    @property
-    def code(self) -> int:
-        return list(Status).index(self)
+    def __init__(self, advice: str):
+        self.code = len(type(self).__members__)
 
     @property
     def advice(self) -> str:
@@ -50,9 +49,8 @@ class DerivativeStatus(Enum):
         "a least-norm element is returned; add a regularising term"
     )
 
-    @property
-    def code(self) -> int:
-        return list(DerivativeStatus).index(self)
+    def __init__(self, advice: str):
+        self.code = len(type(self).__members__)
 
     @property
     def advice(self) -> str:

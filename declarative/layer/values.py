@@ -117,7 +117,12 @@ def kind_of(leaves: Iterable[Leaf]) -> Kind:
 
 def traced(leaves: Iterable[Leaf]) -> bool:
     """Whether the call stands inside of a JAX transformation, with or without traced arguments."""
-    return any(isinstance(held.value, jax.core.Tracer) for held in leaves) or _trace() != OUTSIDE
+    return any(isinstance(held.value, jax.core.Tracer) for held in leaves) or inside()
+
+
+def inside() -> bool:
+    """Whether this code runs inside of a JAX transformation."""
+    return bool(_trace() != OUTSIDE)
 
 
 def _trace() -> Any:

@@ -30,7 +30,10 @@ def call(traced: Traced, arrays: list[Any]) -> Result:
         a if isinstance(a, torch.Tensor) else torch.as_tensor(np.array(a), device=device) for a in arrays
     ]
     learns = torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
-    outputs = _Function.apply(function, {} if learns else None, *tensors)
+    if learns or _transformed():
+        outputs = _Function.apply(function, {} if learns else None, *tensors)
+    else:
+        outputs = _Function.forward(function, None, *tensors)
     values, facts = function.trees
     split = values.num_leaves
     return Result(jax.tree.unflatten(values, outputs[:split]), jax.tree.unflatten(facts, outputs[split:]))
@@ -190,13 +193,22 @@ def _filled(tensor: torch.Tensor | None, like: tuple[Any, Any, Any]) -> torch.Te
     return torch.zeros(shape, dtype=dtype, device=device) if tensor is None else tensor
 
 
+def _transformed() -> bool:
+    """Whether a torch.func transformation or forward mode may hide something in a tensor."""
+    forward_mode = torch.autograd.forward_ad._current_level >= 0
+    return forward_mode or torch._C._functorch.maybe_current_level() is not None
+
+
 def _mapped(tensor: torch.Tensor) -> bool:
     """Whether a torch.func transformation hides the numbers, as for a batch of cotangents."""
     return bool(torch._C._functorch.is_functorch_wrapped_tensor(tensor))
 
 
-def _to_jax(tensor: torch.Tensor) -> jax.Array:
+def _to_jax(tensor: torch.Tensor) -> Any:
+    """Without a copy: on the CPU as a NumPy view, which JAX takes faster than DLPack."""
     tensor = tensor.detach()
+    if tensor.is_cpu and tensor.dtype is not torch.bfloat16:
+        return tensor.numpy()
     if tensor.numel() == 0 or tensor.dtype in (torch.bool, torch.int64):
         return jnp.asarray(tensor.cpu().numpy())
     return jax.dlpack.from_dlpack(tensor.contiguous())

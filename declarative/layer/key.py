@@ -1,0 +1,80 @@
+"""Arguments of a call -> the key under which its preparation is kept, and its arrays and numbers in order.
+
+Two calls of one key differ in their numbers only: they bind alike and are solved by one function. A key must
+cost microseconds, so nothing is converted or checked here.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from declarative import ir
+
+NUMBERS = frozenset({bool, int, float})
+
+Key = tuple[Hashable, ...]
+
+
+class Keys:
+    """`of(args, kwargs)` for the parameters of one layer; None for calls that must be looked at each time."""
+
+    def __init__(self, params: tuple[ir.Parameter, ...]):
+        self._order = tuple(param.name for param in params)
+        self._kinds = {p.name: "static" if "static" in p.properties else p.type.base for p in params}
+
+    def of(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Key, list[Any]] | None:
+        if len(args) > len(self._order):
+            return None
+        parts: list[Hashable] = [len(args), *kwargs]
+        leaves: list[Any] = []
+        for name, value in (*zip(self._order, args, strict=False), *kwargs.items()):
+            part: Hashable
+            match self._kinds.get(name):
+                case None:
+                    return None
+                case "static":
+                    part = _constant(value)
+                case "any":
+                    part = _tree(value, leaves)
+                case _:
+                    part = type(value) if type(value) in NUMBERS else _array(value)
+                    leaves.append(value)
+            if part is None:
+                return None
+            parts.append(part)
+        return tuple(parts), leaves
+
+
+def _array(value: Any) -> Hashable:
+    """What an array is besides its entries; None for anything else."""
+    if isinstance(value, np.ndarray | np.generic | jax.Array):
+        return type(value), value.shape, value.dtype
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(value, torch.Tensor):
+        return torch.Tensor, value.shape, value.dtype, value.device, torch.get_default_dtype()
+    return None
+
+
+def _constant(value: Any) -> Hashable:
+    return (type(value), value) if isinstance(value, Hashable) and _array(value) is None else None
+
+
+def _tree(value: Any, leaves: list[Any]) -> Hashable:
+    """A pytree's structure and its leaves: arrays and floats are data, the others belong to the program."""
+    flat, structure = jax.tree.flatten(value)
+    parts: list[Hashable] = [structure]
+    for leaf in flat:
+        part = float if type(leaf) is float else _array(leaf)
+        if part is not None:
+            leaves.append(leaf)
+        else:
+            part = _constant(leaf)
+        if part is None:
+            return None
+        parts.append(part)
+    return tuple(parts)
