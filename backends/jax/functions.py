@@ -103,7 +103,12 @@ def projection(scope: Scope, variant: Variant) -> Form:
         point.text("centre(params)", "The point to be projected.", unknowns=None),
         args.text("set_args(params)", f"What fixes the set `{found.name}`.", unknowns=None),
     )
-    return Form(functions, (repr(found.name), "centre", "set_args"))
+    if found.shift is None:
+        return Form(functions, (repr(found.name), "centre", "set_args"))
+    moved = Function(scope, [found.shift])
+    moved.returns(f"return {tidy(moved.expr(found.shift))}{comment(found.shift)}")
+    shift = moved.text("shift(params)", "Where the set stands; the point is seen from there.", unknowns=None)
+    return Form((*functions, shift), (repr(found.name), "centre", "set_args", "shift"))
 
 
 def cost(scope: Scope) -> str:

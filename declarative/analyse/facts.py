@@ -34,23 +34,31 @@ class Certificate:
 
 @dataclass(frozen=True)
 class Projection:
-    """minimise scale * ||x - point||^2 (+ weight * ||x||_1) over a known set; x is the only unknown.
+    """shift + the x that minimises 1/2 ||x - point||^2 over a known set, or a proximal map; x is the only unknown.
 
-    | name | args | set |
+    | name | args | x minimises 1/2 ||x - point||^2 over |
     |---|---|---|
-    | free, nonneg, soc, psd, monotone | | |
+    | free, nonneg, soc, psd, monotone | | all of space, x >= 0, a cone |
     | simplex | radius, absent for 1 | x >= 0, sum(x) == radius |
-    | box | lower, upper: scalars or of x's shape, `Const(inf)` where open | lower <= x <= upper |
-    | ball, ball_1, ball_inf, sphere | radius | norm(x) <= radius, == for the sphere |
+    | box | lower, upper: scalars or of x's shape, infinite where open | lower <= x <= upper |
+    | ball, ball_1, sphere | radius | norm(x) <= radius, == for the sphere |
     | affine | A, b | A @ x == b |
-    | soft_threshold | threshold = weight / (2 * scale) | |
+    | hyperplane, halfspace | normal, level | sum(normal * x) == level, <= level |
+    | knapsack, budget | lower, upper, normal, level, weights | box and plane or half-space, in a weighted norm |
 
-    `point` has the shape of x.
+    | name | args | x minimises |
+    |---|---|---|
+    | soft_threshold | threshold[, lower, upper] | 1/2 ||x - point||^2 + sum(threshold * abs(x)) |
+    | group_threshold | threshold, rows | 1/2 ||x - point||^2 + threshold * (norms of x's rows, summed) |
+    | softmax | radius, absent for 1 | sum(x * log(x)) - point' @ x over the simplex |
+
+    `point` has the shape of x. Sets and kinks stand about the origin: `shift`, None for 0, moves them.
     """
 
     name: str
     point: Expr
     args: tuple[Expr, ...] = ()
+    shift: Expr | None = None
 
 
 @dataclass(frozen=True)

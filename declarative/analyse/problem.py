@@ -64,7 +64,7 @@ def _minimisation(problem: Problem, statement: Minimize, structure: Structure) -
     sum_of_squares = residuals(signed, curvature.signs)
     degree = structure.degree(value)
     cls = classify(problem, structure, convex, degree, smooth, sum_of_squares is not None)
-    known = projection(problem, curvature.signs)
+    known = projection(problem, structure)
     blames = tuple(_blames(problem, statement, structure))
     unique, differentiable = certificates(problem, cls, convex, constrained, smooth, curvature)
     if known is not None and known.name == "sphere":

@@ -27,6 +27,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from declarative.analyse.curvature import squared
+from declarative.analyse.linear import Affine, Column, Linear, depends, times, transposed
 from declarative.analyse.signs import as_quadratic
 from declarative.analyse.squares import count, square_of
 from declarative.analyse.structure import Structure
@@ -47,7 +48,6 @@ from declarative.ir import (
     Slice,
     Type,
 )
-from declarative.rewrite.linear import Affine, Column, Linear, depends, times, transposed
 
 TWO = Const(2.0)
 

@@ -26,12 +26,17 @@ PROJECTIONS = (
     "simplex",
     "ball",
     "ball_1",
-    "ball_inf",
     "sphere",
     "soc",
     "psd",
     "monotone",
+    "hyperplane",
+    "halfspace",
+    "knapsack",
+    "budget",
     "soft_threshold",
+    "group_threshold",
+    "softmax",
 )
 
 ENGINES = (

@@ -26,11 +26,14 @@ def _double() -> Iterator[None]:
 
 
 def onto(name: str) -> Any:
-    """Solver of p = (v, *args)."""
-    return projection.Solver(name, lambda p: p[0], lambda p: p[1:])
+    """Solver of p = (v, *args); groups are rows of two entries."""
+    groups = (V.size // 2,) if name == "group_threshold" else ()
+    return projection.Solver(name, lambda p: p[0], lambda p: (*p[1:], *groups))
 
 
 V = RNG.normal(size=6)
+NORMAL = np.array([1.0, 2.0, -0.5, 0.0, 1.5, -1.0])
+ONES = np.ones(6)
 SYMMETRIC = RNG.normal(size=(4, 4))
 SYMMETRIC = SYMMETRIC + SYMMETRIC.T
 ROTATION = np.linalg.qr(RNG.normal(size=(4, 4)))[0]
@@ -46,13 +49,25 @@ CASES = [
     pytest.param("ball", (V, np.asarray(0.7)), id="outside the ball"),
     pytest.param("ball", (V, np.asarray(9.0)), id="inside the ball"),
     pytest.param("ball_1", (V, np.asarray(1.2)), id="cross-polytope"),
-    pytest.param("ball_inf", (V, np.asarray(0.5)), id="cube"),
     pytest.param("sphere", (V, np.asarray(2.0)), id="sphere"),
     pytest.param("soc", (V,), id="between the cone and its polar"),
     pytest.param("soc", (np.r_[9.0, V],), id="inside the cone"),
     pytest.param("soc", (np.r_[-9.0, V],), id="inside the polar cone"),
     pytest.param("monotone", (V,), id="isotonic"),
     pytest.param("soft_threshold", (V, np.asarray(0.4)), id="soft threshold"),
+    pytest.param(
+        "soft_threshold", (V, np.full(6, 0.4), -0.1 * ONES, 0.5 * ONES), id="clipped soft threshold"
+    ),
+    pytest.param("group_threshold", (V, np.asarray(0.6)), id="group threshold"),
+    pytest.param("softmax", (V,), id="softmax"),
+    pytest.param("softmax", (V, np.asarray(2.5)), id="scaled softmax"),
+    pytest.param("hyperplane", (V, NORMAL, np.asarray(0.7)), id="hyperplane"),
+    pytest.param("halfspace", (V, NORMAL, np.asarray(-9.0)), id="outside the half-space"),
+    pytest.param("halfspace", (V, NORMAL, np.asarray(9.0)), id="inside the half-space"),
+    pytest.param("knapsack", (V, 0.05 * ONES, 0.45 * ONES, ONES, np.asarray(1.0), ONES), id="capped simplex"),
+    pytest.param("knapsack", (V, -0.5 * ONES, 0.8 * ONES, NORMAL, np.asarray(0.3), ONES), id="knapsack"),
+    pytest.param("budget", (V, -0.5 * ONES, 0.8 * ONES, NORMAL, np.asarray(-1.2), ONES), id="tight budget"),
+    pytest.param("budget", (V, -0.5 * ONES, 0.8 * ONES, NORMAL, np.asarray(5.0), ONES), id="ample budget"),
     pytest.param("psd", (SYMMETRIC,), id="psd"),
     pytest.param("psd", (REPEATED,), id="psd with repeated eigenvalues"),
 ]
@@ -81,6 +96,10 @@ def test_derivatives_against_differences(name: str, p: tuple[Any, ...]) -> None:
     np.testing.assert_allclose(onto(name).optimality(found.y, p, found.fixed).z, 0, atol=1e-13)
 
 
+def clipped(x: np.ndarray, args: tuple[Any, ...]) -> bool:
+    return bool(np.all(x >= args[0] - 1e-12) and np.all(x <= args[1] + 1e-12))
+
+
 def member(name: str, x: np.ndarray, args: tuple[Any, ...]) -> bool:
     inside = {
         "nonneg": lambda: x.min() >= 0,
@@ -88,7 +107,10 @@ def member(name: str, x: np.ndarray, args: tuple[Any, ...]) -> bool:
         "simplex": lambda: x.min() >= 0 and np.isclose(x.sum(), args[0] if args else 1.0),
         "ball": lambda: np.linalg.norm(x) <= args[0] + 1e-12,
         "ball_1": lambda: np.abs(x).sum() <= args[0] + 1e-12,
-        "ball_inf": lambda: np.abs(x).max() <= args[0] + 1e-12,
+        "hyperplane": lambda: np.isclose(args[0] @ x, args[1]),
+        "halfspace": lambda: args[0] @ x <= args[1] + 1e-12,
+        "knapsack": lambda: clipped(x, args) and np.isclose(args[2] @ x, args[3]),
+        "budget": lambda: clipped(x, args) and args[2] @ x <= args[3] + 1e-12,
         "soc": lambda: np.linalg.norm(x[1:]) <= x[0] + 1e-12,
         "monotone": lambda: np.all(np.diff(x) >= -1e-12),
         "psd": lambda: np.linalg.eigvalsh(x).min() >= -1e-12,
@@ -96,7 +118,8 @@ def member(name: str, x: np.ndarray, args: tuple[Any, ...]) -> bool:
     return bool(inside[name]())
 
 
-CONVEX = [case for case in CASES if case.values[0] not in ("free", "sphere", "soft_threshold")]
+MAPS = ("soft_threshold", "group_threshold", "softmax")
+CONVEX = [case for case in CASES if case.values[0] not in ("free", "sphere", *MAPS)]
 
 
 @pytest.mark.parametrize(("name", "p"), CONVEX)
@@ -121,6 +144,12 @@ EDGES = [
     pytest.param("monotone", (np.asarray([1.0, 1.0]),), id="monotone"),
     pytest.param("psd", (np.diag([1.0, 0.0]),), id="psd"),
     pytest.param("soft_threshold", (np.asarray([1.0, 3.0]), np.asarray(1.0)), id="soft threshold"),
+    pytest.param("halfspace", (np.asarray([1.0, 0.0]), np.ones(2), np.asarray(1.0)), id="half-space"),
+    pytest.param(
+        "knapsack",
+        (np.asarray([1.0, 0.0]), np.zeros(2), np.full(2, np.inf), np.ones(2), np.asarray(1.0), np.ones(2)),
+        id="knapsack",
+    ),
 ]
 
 
@@ -130,9 +159,43 @@ def test_borders_are_said_to_be_weakly_active(name: str, p: tuple[Any, ...]) -> 
     assert onto(name).regularity(found.y, p, found.fixed) == DerivativeStatus.WEAKLY_ACTIVE.code
 
 
+def test_a_weighted_knapsack_against_its_optimality_conditions() -> None:
+    """Entries inside their bounds have weights * (x - v) + t * normal == 0 for one t; the others push outwards."""
+    v, weights = V, RNG.uniform(0.5, 2.0, size=6)
+    for bounds in ((-0.3, 0.3), (0.0, np.inf), (-np.inf, 0.4), (-np.inf, np.inf)):
+        lower, upper = (np.full(6, end) for end in bounds)
+        args = (v, lower, upper, NORMAL, np.asarray(0.25), weights)
+        x = np.asarray(onto("knapsack").solve(args, None, SolveOptions()).y.z)
+        np.testing.assert_allclose(NORMAL @ x, 0.25, atol=1e-12)
+        inside = (x > lower) & (x < upper) & (NORMAL != 0)
+        slope = weights * (x - v)
+        t = -slope[inside] / NORMAL[inside]
+        np.testing.assert_allclose(t, t[0], atol=1e-12)
+        rest = slope + t[0] * NORMAL
+        assert np.all(rest[x <= lower] >= -1e-12)
+        assert np.all(rest[x >= upper] <= 1e-12)
+
+
+def test_group_threshold_against_its_optimality_condition() -> None:
+    x = np.asarray(onto("group_threshold").solve((V, np.asarray(0.6)), None, SolveOptions()).y.z).reshape(
+        3, 2
+    )
+    v = V.reshape(3, 2)
+    lengths = np.linalg.norm(x, axis=1)
+    away = lengths > 0
+    assert away.any()
+    np.testing.assert_allclose((x - v + 0.6 * x / np.where(away, lengths, 1)[:, None])[away], 0, atol=1e-12)
+    assert np.all(np.linalg.norm(v[~away], axis=1) <= 0.6)
+
+
 @pytest.mark.parametrize(
     ("name", "args"),
     [
+        ("knapsack", (0 * ONES, ONES, ONES, np.asarray(7.0), ONES)),
+        ("knapsack", (0 * ONES, ONES, -ONES, np.asarray(1.0), ONES)),
+        ("budget", (0 * ONES, ONES, ONES, np.asarray(-1.0), ONES)),
+        ("budget", (ONES, 0 * ONES, ONES, np.asarray(3.0), ONES)),
+        ("softmax", (np.asarray(-1.0),)),
         ("box", (np.asarray(1.0), np.asarray(0.0))),
         ("simplex", (np.asarray(-1.0),)),
         ("ball", (np.asarray(-1.0),)),
