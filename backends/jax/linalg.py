@@ -55,18 +55,34 @@ def elementwise(function: Callable[..., Any], columns: bool = False) -> Callable
     return one
 
 
-def lazily(needed: Array, compute: Callable[..., T], otherwise: T, *args: Any) -> T:
-    """`compute(*args)` where needed; a batch in which no element needs it does not pay for it.
+def lazily(needed: Array, compute: Callable[..., T], otherwise: T, *operands: Any) -> T:
+    """`compute(*operands)` where needed; a batch in which no element needs it does not pay for it.
 
-    What the computation reads comes in `args`, behind a barrier: the compiler would move work on
-    anything else out of the loop, and so do it always.
+    Under `vmap` the conditional asks whether any element needs it. A loop of at most one round would
+    not do: XLA moves out of a loop what is constant in it, and so computes it always.
     """
+    closed = jax.make_jaxpr(lambda: compute(*operands))()
+    old, tree = jax.tree.flatten(otherwise)
 
-    def body(carry: tuple[Array, T]) -> tuple[Array, T]:
-        held = lax.optimization_barrier((carry[0], args))
-        return jnp.zeros_like(carry[0]), compute(*held[1])
+    def new(consts: list[Array]) -> list[Array]:
+        found = jax.core.eval_jaxpr(closed.jaxpr, consts)
+        return [leaf.astype(one.dtype) for leaf, one in zip(found, old, strict=True)]
 
-    return lax.while_loop(lambda carry: carry[0], body, (needed, otherwise))[1]
+    @jax.custom_batching.custom_vmap
+    def choose(needed: Array, old: list[Array], consts: list[Array]) -> list[Array]:
+        return lax.cond(needed, lambda: new(consts), lambda: old)
+
+    @choose.def_vmap
+    def rule(size: int, batched: Any, *parts: Any) -> tuple[list[Array], list[bool]]:
+        def each(needed: Array, old: list[Array], consts: list[Array]) -> list[Array]:
+            return [jnp.where(needed, a, b) for a, b in zip(new(consts), old, strict=True)]
+
+        axes = jax.tree.map(lambda moves: 0 if moves else None, tuple(batched))
+        together = jax.vmap(each, axes, axis_size=size)
+        whole = jax.vmap(lambda old: old, (axes[1],), axis_size=size)(parts[1])
+        return lazily(jnp.any(parts[0]), together, whole, *parts), [True] * len(whole)
+
+    return jax.tree.unflatten(tree, choose(needed, old, closed.consts))
 
 
 def cholesky(matrix: Array) -> Array:

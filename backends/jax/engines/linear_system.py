@@ -86,25 +86,24 @@ def _factorised(data: Quadratic) -> Fixed:
 def _solve(data: Quadratic, fixed: Fixed, r: Array, eq: Array) -> tuple[Array, Array]:
     n, p = r.shape[0], eq.shape[0]
 
-    def whole() -> Array:
+    def whole(data: Quadratic, r: Array, eq: Array) -> Array:
         kkt = jnp.block([[data.P, data.A.T], [data.A, jnp.zeros((p, p), r.dtype)]])
         return solve_equilibrated(kkt, jnp.concatenate([r, eq]), transposed=False)
 
     if p:
-        point = whole()
+        point = whole(data, r, eq)
     else:
         first = linalg.cholesky_solve(fixed.factor, r)
         point = first + linalg.cholesky_solve(fixed.factor, r - data.P @ first)
-        point = linalg.lazily(~fixed.definite, whole, point)
+        point = linalg.lazily(~fixed.definite, whole, point, data, r, eq)
     return point[:n], point[n:]
 
 
 def _convex(data: Quadratic, fixed: Fixed) -> Array:
     """Whether P is positive semidefinite on the null space of A: P + rho A'A is, for a large rho."""
-    P, A = data.P, data.A
-    n = P.shape[0]
+    n = data.q.shape[0]
 
-    def lifted() -> Array:
+    def lifted(P: Array, A: Array) -> Array:
         size = jnp.max(jnp.abs(P), initial=0)
         normal = A.T @ A
         reach = jnp.max(jnp.abs(normal), initial=0)
@@ -113,4 +112,4 @@ def _convex(data: Quadratic, fixed: Fixed) -> Array:
         factor = linalg.cholesky(P + rho * normal + lift * jnp.eye(n, dtype=P.dtype))
         return jnp.all(jnp.isfinite(factor))
 
-    return linalg.lazily(~fixed.definite, lifted, jnp.asarray(True))
+    return linalg.lazily(~fixed.definite, lifted, jnp.asarray(True), data.P, data.A)

@@ -97,7 +97,7 @@ def _direction(hessian: Array, slope: Array, z: Array) -> tuple[Array, Array]:
     floor = 64 * slope.size * jnp.finfo(slope.dtype).eps * jnp.diagonal(hessian)
     definite = jnp.all(jnp.isfinite(factor)) & jnp.all(jnp.diagonal(factor) ** 2 > floor)
     step = -linalg.cholesky_solve(jnp.where(definite, factor, jnp.eye(slope.size, dtype=slope.dtype)), slope)
-    return linalg.lazily(~definite, lambda: _indefinite(hessian, slope, z), step), definite
+    return linalg.lazily(~definite, _indefinite, step, hessian, slope, z), definite
 
 
 def _indefinite(hessian: Array, slope: Array, z: Array) -> Array:

@@ -60,10 +60,17 @@ def test_unbatched_arguments_stay_unbatched() -> None:
 
 
 def test_lazily_is_computed_where_needed_only() -> None:
-    def both(needed: Array, x: Array) -> Array:
-        return linalg.lazily(needed, lambda: jnp.sqrt(x), x)
+    """The work stands in a branch, also under vmaps; a loop would not hold it."""
 
-    np.testing.assert_allclose(jax.vmap(both)(jnp.array([True, False]), jnp.array([4.0, 9.0])), [2, 9])
+    def both(needed: Array, x: Array, scale: Array) -> Array:
+        return linalg.lazily(needed, lambda scale: scale * jnp.sqrt(x), x, scale)
+
+    needed, x = jnp.array([[True, False], [False, False]]), jnp.array([4.0, 9.0])
+    batched = jax.vmap(jax.vmap(both, (0, 0, None)), (0, None, None))
+    np.testing.assert_allclose(batched(needed, x, jnp.asarray(2.0)), [[4, 9], [4, 9]])
+    text = jax.jit(batched).lower(needed, x, jnp.asarray(2.0)).compile().as_text()
+    assert "conditional(" in text
+    assert "sqrt" not in text[text.index("ENTRY") :]
 
 
 def test_refinement_repairs_an_approximate_inverse() -> None:
