@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from benchmarks.peers import moreau, ours, proxsuite, qpax, qpth
+from benchmarks.peers import (
+    cvxpylayers,
+    entmax,
+    jaxopt,
+    moreau,
+    optimistix,
+    ours,
+    plain,
+    proxsuite,
+    qpax,
+    qpth,
+    torchdeq,
+)
 from benchmarks.workload import Contender
 
-CONTENDERS: tuple[Contender, ...] = tuple(
-    contender for module in (ours, moreau, proxsuite, qpth, qpax) for contender in module.CONTENDERS
-)
+MODULES = (ours, moreau, proxsuite, qpth, qpax, jaxopt, optimistix, torchdeq, entmax, plain, cvxpylayers)
+CONTENDERS: tuple[Contender, ...] = tuple(each for module in MODULES for each in module.CONTENDERS)

@@ -22,21 +22,28 @@ def quadratic(case: Case, **options: Any) -> Prepared:
     return jax_mapped(solve, case)
 
 
-TIGHT = partial(quadratic, solver_tol=1e-8, target_kappa=1e-7)
+TIGHT: dict[str, Any] = {"solver_tol": 1e-10, "target_kappa": 1e-10}
 
 CONTENDERS = (
     Contender(
         "qpax",
         ("jax", "qpax"),
         ("qpax", "jax"),
-        dict.fromkeys(("qp", "mpc"), TIGHT),
-        "solver_tol=1e-8, target_kappa=1e-7: at its defaults the gradient is wrong by 0.3",
+        dict.fromkeys(("qp", "mpc"), partial(quadratic, backend="i", **TIGHT)),
+        "implicit backend, solver_tol=1e-10, target_kappa=1e-10",
+    ),
+    Contender(
+        "qpax, explicit",
+        ("jax", "qpax"),
+        ("qpax", "jax"),
+        dict.fromkeys(("qp", "mpc"), partial(quadratic, backend="e", **TIGHT)),
+        "its default backend, as tight: the gradient in G has a multiplier too many",
     ),
     Contender(
         "qpax, defaults",
         ("jax", "qpax"),
         ("qpax", "jax"),
         dict.fromkeys(("qp", "mpc"), quadratic),
-        "its defaults",
+        "its defaults: gradients are those of a smoothed problem",
     ),
 )
