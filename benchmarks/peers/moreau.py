@@ -76,12 +76,79 @@ def _batch(values: Any, batch: int, shape: tuple[int, int]) -> np.ndarray:
     return np.asarray(values).reshape(-1, *shape)
 
 
+def sparsemax(case: Case) -> Prepared:
+    """P is 2I; the bounds are a cone of the unknowns, the sum is the one row."""
+    import moreau
+
+    batch, n = case.inputs["v"].shape
+    positive = moreau.DirectConeSpec(kind="nonneg", indices=list(range(n)))
+    solver = moreau.CompiledSolver(
+        n,
+        1,
+        np.arange(n + 1),
+        np.arange(n),
+        np.array([0, n]),
+        np.arange(n),
+        moreau.Cones(num_zero_cones=1, dir_cones=[positive]),
+        moreau.Settings(device="cpu", batch_size=batch, enable_grad=True),
+    )
+    solver.setup(np.full(n, 2.0), np.ones(n))
+    q, total = -2 * case.inputs["v"], np.ones((batch, 1))
+
+    def run() -> Any:
+        return solver.solve(q, total).x, solver.backward(case.weights)["dq"]
+
+    return Prepared(run, lambda result: Outcome(result[0], {"v": -2 * result[1]}))
+
+
+def psd(case: Case) -> Prepared:
+    """P is 2I on the upper triangle, column by column, off-diagonal entries times the root of two."""
+    import moreau
+
+    batch, n, _ = case.inputs["V"].shape
+    column, row = np.tril_indices(n)
+    size, scale = len(row), np.where(row == column, 1, np.sqrt(2))
+    cone = moreau.DirectConeSpec(kind="psd_triangle", indices=list(range(size)), psd_k=n)
+    none = np.zeros(1, int), np.zeros(0, int)
+    solver = moreau.CompiledSolver(
+        size,
+        0,
+        np.arange(size + 1),
+        np.arange(size),
+        *none,
+        moreau.Cones(dir_cones=[cone]),
+        moreau.Settings(device="cpu", batch_size=batch, enable_grad=True),
+    )
+    solver.setup(np.full(size, 2.0), np.zeros(0))
+
+    def packed(matrix: np.ndarray) -> np.ndarray:
+        return ((matrix + matrix.swapaxes(1, 2)) / 2)[:, row, column] * scale
+
+    def unpacked(vector: np.ndarray) -> np.ndarray:
+        matrix = np.empty((batch, n, n))
+        matrix[:, row, column] = matrix[:, column, row] = vector / scale
+        return matrix
+
+    q, right, weights = -2 * packed(case.inputs["V"]), np.zeros((batch, 0)), packed(case.weights)
+
+    def run() -> Any:
+        return solver.solve(q, right).x, solver.backward(weights)["dq"]
+
+    return Prepared(run, lambda result: Outcome(unpacked(result[0]), {"V": -2 * unpacked(result[1])}))
+
+
 CONTENDERS = (
     Contender(
         "moreau",
         ("moreau",),
         ("moreau",),
-        dict.fromkeys(("qp", "mpc", "mpc_equality"), quadratic),
-        "own interface, active-set path",
+        {
+            "qp": quadratic,
+            "mpc": quadratic,
+            "mpc_equality": quadratic,
+            "sparsemax": sparsemax,
+            "psd": psd,
+        },
+        "own interface; active-set path for quadratic programs, direct cones for sparsemax and psd",
     ),
 )
