@@ -1,4 +1,8 @@
-"""Dense linear and convex quadratic programs: interior-point iteration, then the exact active-set solution.
+"""Dense linear and convex quadratic programs: principal pivoting, or interior point and active set.
+
+A strictly convex program is solved exactly in the space of its multipliers, and the point is checked.
+What does not pass (linear or degenerate programs, infeasible and unbounded ones) goes to the
+interior-point iteration on the homogeneous embedding, then to the exact solution for its active rows.
 
 Statuses: `solved` if `optimality.residual` is at most the tolerance (default 1e-8 in float64, 1e-4 in
 float32), `inaccurate` if at most its square root, or if P is not positive semidefinite and the
@@ -8,7 +12,7 @@ point is stationary; `infeasible` and `unbounded` only with a certificate that w
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +21,7 @@ from jax import Array
 from declarative.backends.jax import linalg
 from declarative.backends.jax.engines import linear_system
 from declarative.backends.jax.forms import Quadratic
-from declarative.backends.jax.qp import active_set, derivative, embedding, optimality, scaling
+from declarative.backends.jax.qp import active_set, derivative, embedding, kkt, optimality, pivoting, scaling
 from declarative.backends.jax.qp.derivative import Map
 from declarative.layer.contract import Params, Point, Root, SolveOptions
 from declarative.layer.status import Status
@@ -37,7 +41,13 @@ class Solver:
         if not data.h.size:
             return self._equations.solve(p, start, options)
         tol = options.tol or (1e-8 if data.q.dtype == jnp.float64 else 1e-4)
-        return _solve(data, jnp.asarray(tol, data.q.dtype), jnp.asarray(options.max_iter or MAX_ITER))
+        pivots = 5 * (data.b.size + data.h.size) + 10
+        limits = _Limits(
+            jnp.asarray(tol, data.q.dtype),
+            jnp.asarray(options.max_iter or MAX_ITER),
+            jnp.asarray(options.max_iter or pivots),
+        )
+        return _solve(data, limits)
 
     def optimality(self, y: Point, p: Params, fixed: Any) -> Point:
         if not y.ineq.size:
@@ -64,16 +74,80 @@ class Solver:
 # ---- one element -------------------------------------------------------------------------------
 
 
+class _Limits(NamedTuple):
+    tol: Array
+    iterations: Array
+    pivots: Array
+
+
+class _Solved(NamedTuple):
+    y: Point
+    active: Array  # [m] bool
+    inverse: Array  # [k, k], of the active rows of the dual, where `sound`
+    sound: Array
+    status: Array
+    steps: Array
+    residual: Array
+
+
+def _solve(data: Quadratic, limits: _Limits) -> Root:
+    """The factor of P and the dual's matrix come first: a batch that shares P, A and G shares them."""
+    small = data.q.shape[0] <= linalg.SMALL
+    dual = (kkt.dual if small else _dual_each)(data.P, data.A, data.G)
+    solved = (_element if small else _element_each)(data, dual, limits)
+    fixed = derivative.Fixed(solved.active, dual, solved.inverse, solved.sound)
+    return Root(solved.y, fixed, solved.status, solved.steps, solved.residual)
+
+
+def _element(data: Quadratic, dual: kkt.Dual, limits: _Limits) -> _Solved:
+    """By pivoting where the program is strictly convex and not degenerate, else by the interior point."""
+    quick = _pivoted(data, dual, limits)
+    missed = quick.status != Status.SOLVED.code
+    return linalg.lazily(missed, _rescued, quick, missed, quick, data, limits)
+
+
+_dual_each = linalg.elementwise(kkt.dual)
+_element_each = linalg.elementwise(_element)
+
+
+def _pivoted(data: Quadratic, dual: kkt.Dual, limits: _Limits) -> _Solved:
+    """The exact solution if the active rows that pivoting finds are right; the status tells."""
+    E, d = jnp.concatenate([data.A, data.G]), jnp.concatenate([data.b, data.h])
+    w, c = kkt.minimum(dual, data.q, d)
+    basis = pivoting.solve(dual.S, dual.scale * c, data.b.shape[0], limits.pivots)
+    z = dual.scale * basis.y
+    x = -linalg.forward(dual.lower, w + dual.rows @ z, transposed=True)
+    stationary, missed = data.P @ x + data.q + E.T @ z, jnp.where(basis.basic, d - E @ x, 0)
+    dx, dz = kkt.solve(kkt.Factor(dual, basis.basic, basis.inverse), -stationary[:, None], missed[:, None])
+    y = _point(data, x + dx[:, 0], z + dz[:, 0])
+    residual = optimality.residual(data, y.z, jnp.concatenate([y.eq, y.ineq]))
+    # A good factor leaves nothing but rounding errors.
+    exact = residual <= jnp.minimum(limits.tol, jnp.finfo(residual.dtype).eps ** 0.75)
+    solved = exact & kkt.definite(dual) & pivoting.independent(basis)
+    code = jnp.where(solved, Status.SOLVED.code, Status.MAX_ITERATIONS.code).astype(jnp.int8)
+    return _Solved(y, basis.basic[data.b.shape[0] :], basis.inverse, solved, code, basis.steps, residual)
+
+
+def _point(data: Quadratic, x: Array, z: Array) -> Point:
+    p = data.b.shape[0]
+    return Point(x, z[:p], jnp.maximum(z[p:], 0))
+
+
 @linalg.elementwise
-def _solve(data: Quadratic, tol: Array, max_iter: Array) -> Root:
-    equalities = data.b.shape[0]
+def _rescued(needed: Array, quick: _Solved, data: Quadratic, limits: _Limits) -> _Solved:
+    return linalg.lazily(needed, _robust, quick, quick, data, limits)
+
+
+def _robust(quick: _Solved, data: Quadratic, limits: _Limits) -> _Solved:
+    """Interior point, certificates, and the active-set solution where the point shows it."""
+    equalities, tol = data.b.shape[0], limits.tol
     valid = jnp.all(jnp.isfinite(data.h) | jnp.isposinf(data.h))
     for part in (data.P, data.q, data.A, data.b, data.G):
         valid &= jnp.all(jnp.isfinite(part))
     data = Quadratic(*(jnp.where(valid, part, 0) for part in data))
     problem = scaling.equilibrated(data)
     # Far below the tolerance the active set shows; it then gives the solution to rounding error.
-    state = embedding.iterate(problem, equalities, tol / 10, tol / 100000, max_iter)
+    state = embedding.iterate(problem, equalities, tol / 10, tol / 100000, limits.iterations)
     x, z, s = (part / state.best.tau for part in state.best[:3])
     polished = active_set.polish(problem, equalities, x, z, s)
 
@@ -86,16 +160,18 @@ def _solve(data: Quadratic, tol: Array, max_iter: Array) -> Root:
     # The interior point's small multipliers stay only where they are needed for a solution.
     residuals = jnp.where(jnp.isfinite(residuals), residuals, jnp.inf)
     pick = jnp.where(residuals[0] <= tol, 0, jnp.where(residuals[1] <= tol, 1, jnp.argmin(residuals)))
-    x, z, active = xs[pick], zs[pick], jnp.where(pick == 0, polished.active, active)
-    residual, exact = residuals[pick], pick == 0
-    factor = linalg.lazily(
-        ~exact, lambda: linalg.cholesky(active_set.penalised(problem, active)), polished.factor
-    )
+    residual, active = residuals[pick], jnp.where(pick == 0, polished.active, active)
     status = _status(valid, optimality.convex(problem), state, residual, tol)
-    z = problem.rows * z / problem.cost
-    fixed = derivative.fixed(problem, equalities, active, factor)
-    y = Point(problem.columns * x, z[:equalities], z[equalities:])
-    return Root(y, fixed, status, state.steps, residual)
+    y = _point(data, problem.columns * xs[pick], problem.rows * zs[pick] / problem.cost)
+    return _Solved(
+        y,
+        active[equalities:],
+        jnp.zeros_like(quick.inverse),
+        jnp.zeros_like(quick.sound),
+        status,
+        state.steps,
+        residual,
+    )
 
 
 def _status(valid: Array, convex: Array, state: embedding.State, residual: Array, tol: Array) -> Array:

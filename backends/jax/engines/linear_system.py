@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 
@@ -28,29 +29,49 @@ class Fixed(NamedTuple):
     definite: Array
 
 
+Function = Callable[[Array, Params], Array]
+"""Of the flat unknowns and the parameters."""
+
+
 class Solver:
-    def __init__(self, data: Callable[[Params], Quadratic]):
+    """The data, and the functions that they were read from, which are cheaper to differentiate.
+
+    Where P = X'X, the derivative of X'(X z) by X is two outer products; that of P z goes through P.
+    """
+
+    def __init__(
+        self,
+        data: Callable[[Params], Quadratic],
+        cost: Function | None = None,
+        equalities: Function | None = None,
+    ):
         self._data = data
+        self._cost = cost or (lambda z, p: _value(data(p), z))
+        self._equalities = equalities or (lambda z, p: data(p).A @ z - data(p).b)
 
     def solve(self, p: Params, start: Array | None, options: SolveOptions) -> Root:
         data = self._data(p)
         tol = iteration.tolerance(options, data.q.dtype, 1e-10, 1e-5)
         fixed = _factorised(data)
         z, eq = _solve(data, fixed, -data.q, data.b)
-        residual = optimality.residual(data, z, eq)
+        residual = optimality.residual(data, z, eq) if eq.size else _stationarity(data, z)
         missed = jnp.abs(data.A @ z - data.b)
         row = 1 + jnp.abs(data.b) + jnp.abs(data.A) @ jnp.abs(z)
         infeasible = jnp.max(missed / row, initial=0) > jnp.sqrt(tol)
         code = iteration.verdict(residual, tol, jnp.int32(0), 1)
-        code = jnp.where(residual > jnp.sqrt(tol), Status.UNBOUNDED.code, code)
-        code = jnp.where(_convex(data, fixed), code, Status.UNBOUNDED.code)
+        code = jnp.where(residual > jnp.sqrt(tol), Status.UNBOUNDED.code, code).astype(jnp.int8)
+        code = linalg.lazily(~fixed.definite, _checked, code, data.P, data.A, code)
         code = jnp.where(infeasible, Status.INFEASIBLE.code, code)
-        code = iteration.invalid(code, data.P, data.q, data.A, data.b)
+        code = iteration.invalid(code, data.q, data.b)
         return Root(Point(z, eq, jnp.zeros(0, z.dtype)), fixed, code, jnp.int32(1), residual)
 
     def optimality(self, y: Point, p: Params, fixed: Fixed) -> Point:
-        data = self._data(p)
-        return Point(data.P @ y.z + data.q + data.A.T @ y.eq, data.A @ y.z - data.b, y.ineq)
+        def lagrangian(z: Array) -> tuple[Array, Array]:
+            missed = self._equalities(z, p)
+            return self._cost(z, p) + y.eq @ missed, missed
+
+        slope, missed = jax.grad(lagrangian, has_aux=True)(y.z)
+        return Point(slope, missed, y.ineq)
 
     def linear(
         self, y: Point, p: Params, fixed: Fixed
@@ -72,15 +93,19 @@ class Solver:
         return regular.regularity(problem, data.b.shape[0], rows, y.z / problem.columns, multipliers)
 
 
+def _value(data: Quadratic, z: Array) -> Array:
+    return z @ data.P @ z / 2 + data.q @ z
+
+
 def _factorised(data: Quadratic) -> Fixed:
     """With equality constraints nothing is kept: the KKT matrix is factorised where it is solved."""
+    n = data.q.shape[0]
     if data.b.shape[0]:
-        return Fixed(jnp.eye(data.q.shape[0], dtype=data.q.dtype), jnp.asarray(False))
+        return Fixed(jnp.eye(n, dtype=data.q.dtype), jnp.asarray(False))
     factor = linalg.cholesky(data.P)
-    pivots = jnp.diagonal(factor)
-    floor = data.q.shape[0] * jnp.finfo(data.q.dtype).eps ** 0.5 * jnp.max(pivots, initial=0)
-    definite = jnp.all(jnp.isfinite(factor)) & jnp.all(pivots > floor)
-    return Fixed(jnp.where(definite, factor, jnp.eye(data.q.shape[0], dtype=data.q.dtype)), definite)
+    # A failed factor is NaN; a pivot whose square has lost all digits of its diagonal entry is noise.
+    floor = (n * jnp.finfo(factor.dtype).eps ** 0.5) ** 2 * jnp.diagonal(data.P)
+    return Fixed(factor, jnp.all(jnp.diagonal(factor) ** 2 > floor))
 
 
 def _solve(data: Quadratic, fixed: Fixed, r: Array, eq: Array) -> tuple[Array, Array]:
@@ -93,23 +118,30 @@ def _solve(data: Quadratic, fixed: Fixed, r: Array, eq: Array) -> tuple[Array, A
     if p:
         point = whole(data, r, eq)
     else:
-        first = linalg.cholesky_solve(fixed.factor, r)
-        point = first + linalg.cholesky_solve(fixed.factor, r - data.P @ first)
+        point = linalg.cholesky_solve(fixed.factor, r)
         point = linalg.lazily(~fixed.definite, whole, point, data, r, eq)
     return point[:n], point[n:]
 
 
-def _convex(data: Quadratic, fixed: Fixed) -> Array:
+def _stationarity(data: Quadratic, z: Array) -> Array:
+    """The largest entry of P z + q against the sizes of q, of P (largest on the diagonal) and of z."""
+    size = jnp.max(jnp.abs(jnp.diagonal(data.P)), initial=0) * jnp.max(jnp.abs(z), initial=0)
+    slope = jnp.max(jnp.abs(data.P @ z + data.q), initial=0)
+    return slope / (1 + jnp.max(jnp.abs(data.q), initial=0) + size)
+
+
+def _checked(P: Array, A: Array, code: Array) -> Array:
+    """The status where no factor has shown P to be finite and positive definite."""
+    return iteration.invalid(jnp.where(_convex(P, A), code, Status.UNBOUNDED.code), P, A)
+
+
+def _convex(P: Array, A: Array) -> Array:
     """Whether P is positive semidefinite on the null space of A: P + rho A'A is, for a large rho."""
-    n = data.q.shape[0]
-
-    def lifted(P: Array, A: Array) -> Array:
-        size = jnp.max(jnp.abs(P), initial=0)
-        normal = A.T @ A
-        reach = jnp.max(jnp.abs(normal), initial=0)
-        rho = 1e4 * size / jnp.where(reach > 0, reach, 1)
-        lift = n * jnp.finfo(P.dtype).eps ** 0.5 * size + jnp.finfo(P.dtype).tiny
-        factor = linalg.cholesky(P + rho * normal + lift * jnp.eye(n, dtype=P.dtype))
-        return jnp.all(jnp.isfinite(factor))
-
-    return linalg.lazily(~fixed.definite, lifted, jnp.asarray(True), data.P, data.A)
+    n = P.shape[0]
+    size = jnp.max(jnp.abs(P), initial=0)
+    normal = A.T @ A
+    reach = jnp.max(jnp.abs(normal), initial=0)
+    rho = 1e4 * size / jnp.where(reach > 0, reach, 1)
+    lift = n * jnp.finfo(P.dtype).eps ** 0.5 * size + jnp.finfo(P.dtype).tiny
+    factor = linalg.cholesky(P + rho * normal + lift * jnp.eye(n, dtype=P.dtype))
+    return jnp.all(jnp.isfinite(jnp.diagonal(factor)))

@@ -1,8 +1,7 @@
 """A point near the solution of a scaled quadratic program -> its active rows and the exact solution for them.
 
 Primal-dual active-set method: solve with the active rows as equations, let rows with a negative
-multiplier go and violated rows in, until the set repeats. Its matrix is the one that the derivative
-needs, and the last factor is kept for that.
+multiplier go and violated rows in, until the set repeats.
 """
 
 from __future__ import annotations
@@ -23,7 +22,6 @@ class Polished(NamedTuple):
     x: Array  # [n]
     z: Array  # [k], exactly zero on rows that are not active
     active: Array  # [k] bool, True on equalities
-    factor: Array  # [n, n], of `penalised`
     error: Array  # largest violation of the optimality conditions, scaled
 
 
@@ -31,9 +29,7 @@ def polish(problem: Scaled, equalities: int, x: Array, z: Array, s: Array) -> Po
     """The best point met, the given one included."""
     inequality = jnp.arange(problem.d.shape[0]) >= equalities
     guess = ~inequality | (z > s)
-    first = Polished(
-        x, jnp.where(guess, z, 0), guess, jnp.zeros_like(problem.P), jnp.full_like(problem.cost, jnp.inf)
-    )
+    first = Polished(x, jnp.where(guess, z, 0), guess, jnp.full_like(problem.cost, jnp.inf))
     none = jnp.zeros_like(problem.cost, dtype=jnp.int32)
     settled = jnp.zeros_like(problem.cost, dtype=bool)
 
@@ -48,7 +44,7 @@ def polish(problem: Scaled, equalities: int, x: Array, z: Array, s: Array) -> Po
         new = ~inequality | jnp.where(active, moved_z >= 0, slack < 0)
         z = jnp.where(inequality, jnp.maximum(moved_z, 0), moved_z)
         error = violation(problem, inequality, moved_x, z)
-        found = Polished(moved_x, z, active, factor, error)
+        found = Polished(moved_x, z, active, error)
         better = error < best.error
         best = Polished(*(jnp.where(better, a, b) for a, b in zip(found, best, strict=True)))
         same = jnp.all(new == active) | ~jnp.isfinite(error)
@@ -111,31 +107,3 @@ def solve(
         return x, (E @ x - t) / rho
 
     return linalg.refined(exact, approximate, rhs, REFINEMENTS)
-
-
-def least_norm(problem: Scaled, active: Array, rhs: tuple[Array, Array]) -> tuple[Array, Array]:
-    """The pseudo-inverse of [P E_a'; E_a 0] on columns: least squares of least norm, in the scaling."""
-    n = problem.P.shape[0]
-    E = jnp.where(active[:, None], problem.E, 0)
-    matrix = jnp.block([[problem.P, E.T], [E, jnp.diag(jnp.where(active, 0, 1).astype(E.dtype))]])
-    values, vectors = linalg.eigh(matrix)
-    size = jnp.abs(values)
-    kept = size > jnp.finfo(E.dtype).eps ** 0.75 * jnp.max(size)
-    inverse = jnp.where(kept, 1 / jnp.where(kept, values, 1), 0)
-    point = vectors @ (inverse[:, None] * (vectors.T @ jnp.concatenate(rhs)))
-    return point[:n], point[n:]
-
-
-def solve_or_least_norm(
-    problem: Scaled, active: Array, factor: Array, rhs: tuple[Array, Array]
-) -> tuple[Array, Array]:
-    """Columns of [P E_a'; E_a 0]^-1 rhs; a probe that refinement cannot solve tells a singular matrix."""
-    r, t = rhs
-    probe = jnp.cos(jnp.arange(r.shape[0] + t.shape[0], dtype=r.dtype))[:, None]
-    masked = jnp.where(active[:, None], probe[r.shape[0] :], 0)
-    columns = jnp.concatenate([r, probe[: r.shape[0]]], 1), jnp.concatenate([t, masked], 1)
-    (x, z), left = solve(problem, active, factor, columns)
-    finite = jnp.all(jnp.isfinite(x)) & jnp.all(jnp.isfinite(z))
-    singular = ~finite | ~(left < jnp.finfo(r.dtype).eps ** 0.4)
-    x, z = linalg.lazily(singular, lambda: least_norm(problem, active, columns), (x, z))
-    return x[:, :-1], z[:, :-1]

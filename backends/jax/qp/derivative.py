@@ -5,53 +5,47 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 
 from declarative.backends.jax import linalg
 from declarative.backends.jax.forms import Quadratic
-from declarative.backends.jax.qp import active_set, regular, scaling
-from declarative.backends.jax.qp.scaling import Scaled
+from declarative.backends.jax.qp import kkt, regular, scaling
 from declarative.layer.contract import Point
+from declarative.layer.linear import solve_equilibrated
 
 Map = Callable[[Point], Point]
 
 
 class Fixed(NamedTuple):
-    """What the derivative holds constant: the active set, the scaling, and the factor to be reused."""
+    """What the derivative holds constant: the active rows, and a factor to be reused where it is `sound`."""
 
     active: Array  # [m] bool
-    columns: Array  # [n]
-    rows: Array  # [p + m]
-    cost: Array
-    factor: Array  # [n, n], of `active_set.penalised`
-
-
-def fixed(problem: Scaled, equalities: int, active: Array, factor: Array) -> Fixed:
-    return Fixed(active[equalities:], problem.columns, problem.rows, problem.cost, factor)
+    dual: kkt.Dual
+    inverse: Array  # [k, k], of the active rows of `dual.S`
+    sound: Array
 
 
 def optimality(data: Quadratic, y: Point, fixed: Fixed) -> Point:
     """Stationarity, equalities, and per inequality its slack if active, else its multiplier."""
-    G, h = scaling.present(data)
     return Point(
-        data.P @ y.z + data.q + data.A.T @ y.eq + G.T @ y.ineq,
+        data.P @ y.z + data.q + data.A.T @ y.eq + data.G.T @ y.ineq,
         data.A @ y.z - data.b,
-        jnp.where(fixed.active, G @ y.z - h, y.ineq),
+        jnp.where(fixed.active, data.G @ y.z - data.h, y.ineq),
     )
 
 
 def linear(data: Quadratic, fixed: Fixed) -> tuple[Map, Map]:
     """Solves with the Jacobian of `optimality` and with its transpose."""
-    G, _ = scaling.present(data)
 
     def solve(rhs: Point, transposed: bool) -> Point:
         """Rows of inactive constraints give their unknown; what is left is symmetric."""
         first, second = rhs.z, jnp.where(fixed.active, rhs.ineq, 0)
         if not transposed:
-            first = first - G.T @ (rhs.ineq - second)
+            first = first - data.G.T @ (rhs.ineq - second)
         x, eq, ineq = _symmetric(data, fixed, first, rhs.eq, second)
-        idle = rhs.ineq - G @ x if transposed else rhs.ineq
+        idle = rhs.ineq - data.G @ x if transposed else rhs.ineq
         return Point(x, eq, jnp.where(fixed.active, ineq, idle))
 
     return lambda rhs: solve(rhs, False), lambda rhs: solve(rhs, True)
@@ -59,30 +53,44 @@ def linear(data: Quadratic, fixed: Fixed) -> tuple[Map, Map]:
 
 def regularity(data: Quadratic, y: Point, fixed: Fixed, own: int | None = None) -> Array:
     """DerivativeStatus.code of the first `own` unknowns."""
-    problem, equalities = _rescaled(data, fixed), data.b.shape[0]
+    problem = scaling.equilibrated(data)
     z = jnp.concatenate([y.eq, y.ineq]) * problem.cost / problem.rows
-    return regular.regularity(problem, equalities, _rows(data, fixed), y.z / problem.columns, z, own)
+    rows = _rows(data, fixed)
+    return regular.regularity(problem, data.b.shape[0], rows, y.z / problem.columns, z, own)
 
 
 def _symmetric(data: Quadratic, fixed: Fixed, r: Array, eq: Array, ineq: Array) -> tuple[Array, Array, Array]:
-    problem = _rescaled(data, fixed)
-    n, equalities = r.shape[0], data.b.shape[0]
-    rhs = jnp.concatenate([problem.cost * problem.columns * r, problem.rows * jnp.concatenate([eq, ineq])])
-    point = _columns(problem, _rows(data, fixed), fixed.factor, rhs[:, None])[:, 0]
-    z = problem.rows * point[n:] / problem.cost
-    return problem.columns * point[:n], z[:equalities], z[equalities:]
+    n, p = r.shape[0], eq.shape[0]
+    solve = _solve if n <= linalg.SMALL else _solve_each
+    rhs = jnp.concatenate([r, eq, ineq])[:, None]
+    point = solve(data.P, data.A, data.G, _rows(data, fixed), fixed.dual, fixed.inverse, fixed.sound, rhs)[
+        :, 0
+    ]
+    return point[:n], point[n : n + p], point[n + p :]
 
 
-def _stacked_solve(problem: Scaled, active: Array, factor: Array, rhs: Array) -> Array:
-    n = factor.shape[0]
-    return jnp.concatenate(active_set.solve_or_least_norm(problem, active, factor, (rhs[:n], rhs[n:])))
+def _solve(
+    P: Array, A: Array, G: Array, active: Array, dual: kkt.Dual, inverse: Array, sound: Array, rhs: Array
+) -> Array:
+    """[P E_a'; E_a 0]^-1 rhs for columns, zero on other rows; least-norm where it is singular."""
+    n = P.shape[0]
+    E = jnp.concatenate([A, G])
+    x, y = kkt.refined(P, E, kkt.Factor(dual, active, inverse), rhs[:n], rhs[n:])
+
+    point = jnp.concatenate([x, y])
+    return linalg.lazily(~sound, _whole, point, P, E, active, rhs)
 
 
-_columns = linalg.elementwise(_stacked_solve, columns=True)
+def _whole(P: Array, E: Array, active: Array, rhs: Array) -> Array:
+    n = P.shape[0]
+    rows = jnp.where(active[:, None], E, 0)
+    idle = jnp.diag(jnp.where(active, 0, 1).astype(E.dtype))
+    matrix = jnp.block([[P, rows.T], [rows, idle]])
+    masked = jnp.concatenate([rhs[:n], jnp.where(active[:, None], rhs[n:], 0)])
+    return jax.vmap(lambda b: solve_equilibrated(matrix, b, False), in_axes=1, out_axes=1)(masked)
 
 
-def _rescaled(data: Quadratic, fixed: Fixed) -> Scaled:
-    return scaling.scaled(data, fixed.columns, fixed.rows, fixed.cost)
+_solve_each = linalg.elementwise(_solve, columns=True)
 
 
 def _rows(data: Quadratic, fixed: Fixed) -> Array:

@@ -7,7 +7,7 @@ from jax import Array
 
 from declarative.backends.jax import linalg
 from declarative.backends.jax.forms import Quadratic
-from declarative.backends.jax.qp.scaling import Scaled, stacked
+from declarative.backends.jax.qp.scaling import Scaled
 
 
 def residual(data: Quadratic, x: Array, z: Array) -> Array:
@@ -16,7 +16,7 @@ def residual(data: Quadratic, x: Array, z: Array) -> Array:
     Rows of stationarity and feasibility against 1 + the sizes of their terms; the duality gap
     against 1 + the smaller objective. Multipliers of inequalities are taken as given, nonnegative.
     """
-    E, d = stacked(data)
+    E, d = jnp.concatenate([data.A, data.G]), jnp.concatenate([data.b, data.h])
     P, q = data.P, data.q
     Px, Ex, Ez = P @ x, E @ x, E.T @ z
     slack = d - Ex
@@ -24,11 +24,16 @@ def residual(data: Quadratic, x: Array, z: Array) -> Array:
     missed = jnp.where(inequality, jnp.maximum(-slack, 0), jnp.abs(slack))
     row = 1 + jnp.abs(d) + jnp.abs(E) @ jnp.abs(x)
     column = 1 + jnp.abs(q) + jnp.abs(P) @ jnp.abs(x) + jnp.abs(E).T @ jnp.abs(z)
-    value, bound = x @ Px / 2 + q @ x, -(x @ Px) / 2 - d @ z
-    pairs = jnp.sum(jnp.where(inequality, jnp.abs(z * slack), 0))
+    value, bound = x @ Px / 2 + q @ x, -(x @ Px) / 2 - jnp.sum(_product(d, z))
+    pairs = jnp.sum(jnp.where(inequality, jnp.abs(_product(z, slack)), 0))
     gap = jnp.maximum(jnp.abs(value - bound), pairs) / (1 + jnp.minimum(jnp.abs(value), jnp.abs(bound)))
     worst = jnp.maximum(jnp.max(missed / row, initial=0), jnp.max(jnp.abs(Px + q + Ez) / column, initial=0))
     return jnp.maximum(worst, gap)
+
+
+def _product(a: Array, b: Array) -> Array:
+    """Zero where an absent row, with its infinite side, meets its multiplier of zero."""
+    return jnp.where((a == 0) | (b == 0), 0, a * b)
 
 
 def convex(problem: Scaled) -> Array:
