@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import importlib
 import sys
 from fnmatch import fnmatch
 from pathlib import Path
@@ -17,7 +18,6 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import report
-from benchmarks.peers import CONTENDERS
 from benchmarks.rounds import Row, Settings, measure
 from benchmarks.workload import Contender, Point
 from benchmarks.workloads import POINTS
@@ -31,11 +31,11 @@ def parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("workloads", nargs="*", default=["*"], metavar="PATTERN", help="cases, all by default")
+    made.add_argument("workloads", nargs="*", metavar="PATTERN", help="cases, all by default")
     made.add_argument(
         "-c", "--contender", action="append", metavar="PATTERN", help="contenders, all by default"
     )
-    made.add_argument("-r", "--rounds", type=int, default=9)
+    made.add_argument("-r", "--rounds", type=int, help="9 by default, 3 of a quick run")
     made.add_argument(
         "-t",
         "--threads",
@@ -53,6 +53,9 @@ def parser() -> argparse.ArgumentParser:
         metavar="PATTERN=PATH",
         help="interpreter of the contenders that the pattern names; the first that fits",
     )
+    made.add_argument(
+        "--peers", default="benchmarks.peers", metavar="MODULE", help="where the table CONTENDERS is"
+    )
     made.add_argument("--seed", type=int, default=0, help="of the order of contenders in a round")
     made.add_argument("--budget", type=float, default=20, help="seconds of rounds for a contender on a case")
     made.add_argument("--limit", type=float, default=180, help="seconds to wait for an answer")
@@ -65,34 +68,35 @@ def main(arguments: list[str] | None = None) -> int:
     command = parser()
     args = command.parse_args(arguments)
     points = [
-        point for point in POINTS if matches(point.name, args.workloads) and (point.quick or not args.quick)
+        point
+        for point in POINTS
+        if matches(point.name, args.workloads or ["*"]) and (point.quick or not args.quick)
     ]
-    contenders = [each for each in CONTENDERS if matches(each.name, args.contender or ["*"])]
-    if not points or not contenders:
+    running = [each for each in contenders(args.peers) if matches(each.name, args.contender or ["*"])]
+    if not points or not running:
         command.error("no such workload or contender: --list shows them")
     if args.list:
-        print(listing(points, contenders))
+        print(listing(points, running))
         return 0
     pythons = tuple((pattern, path) for pattern, _, path in (each.partition("=") for each in args.python))
     if not all(path for _, path in pythons):
         command.error("--python wants PATTERN=PATH")
-    shown = ["python -m benchmarks", *(arguments if arguments is not None else sys.argv[1:])]
     rng = np.random.default_rng(args.seed)
-    print(f"seed {args.seed}, {len(points)} cases, {len(contenders)} contenders", flush=True)
+    print(f"seed {args.seed}, {len(points)} cases, {len(running)} contenders", flush=True)
     rows: list[Row] = []
     for threads in args.threads:
-        rounds = 3 if args.quick else args.rounds
-        settings = Settings(rounds, threads, args.budget, args.limit, pythons)
+        rounds = args.rounds or (3 if args.quick else 9)
+        settings = Settings(rounds, threads, args.budget, args.limit, pythons, args.peers)
         for point in points:
-            found = measure(point, contenders, settings, rng, progress)
+            found = measure(point, running, settings, rng, progress)
             rows += found
             progress("")
             print(f"\n{point.name}, threads: {threads}\n{report.table(found)}", flush=True)
             # Reasons are told once: who is not installed is not asked again.
             gone = {row.contender for row in found if row.verdict == "absent"}
-            contenders = [each for each in contenders if each.name not in gone]
+            running = [each for each in running if each.name not in gone]
     run = report.Run(
-        " ".join(part for part in shown if "=/" not in part).replace(" -p", "").replace(" --python", ""),
+        told(args),
         datetime.date.today().isoformat(),
         report.machine(),
         args.seed,
@@ -106,12 +110,25 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+def told(args: argparse.Namespace) -> str:
+    """The command, but for paths."""
+    parts = ["python -m benchmarks", *args.workloads, *(f"-c {each}" for each in args.contender or [])]
+    parts += ["--quick"] if args.quick else []
+    parts += [f"--rounds {args.rounds}"] if args.rounds else []
+    return " ".join([*parts, "--threads", *args.threads])
+
+
 def write(run: report.Run, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "speed.json").write_text(report.to_json(run))
     (folder / "speed.md").write_text(report.to_markdown(run))
     report.plot(run, folder / "speed.png")
     print(f"written: {folder}/speed.json, .md, .png")
+
+
+def contenders(module: str) -> tuple[Contender, ...]:
+    found: tuple[Contender, ...] = importlib.import_module(module).CONTENDERS
+    return found
 
 
 def matches(name: str, patterns: list[str]) -> bool:

@@ -32,6 +32,7 @@ class Settings:
     budget: float = 20.0  # seconds of rounds that a contender may take on a case
     limit: float = 180.0  # seconds for an answer
     pythons: tuple[tuple[str, str], ...] = ()  # pattern of contenders, interpreter
+    peers: str = "benchmarks.peers"  # module with the table of contenders
 
 
 @dataclass(frozen=True)
@@ -82,9 +83,9 @@ class Worker:
         self.out = folder / "out.npz"
         self._log = (folder / "log").open("w+")
         self._limit = settings.limit
-        command = [python, "-m", "benchmarks.worker", contender.name, case, self.out, settings.threads]
+        place = (settings.peers, contender.name, case, self.out, settings.threads)
         self._process = subprocess.Popen(
-            command,
+            [python, "-m", "benchmarks.worker", *map(str, place)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,

@@ -1,6 +1,8 @@
 """One contender on one case, in a process of its own: prepares, then runs as often as it is told.
 
-    python -m benchmarks.worker CONTENDER CASE.npz OUT.npz THREADS
+    python -m benchmarks.worker PEERS CONTENDER CASE.npz OUT.npz THREADS
+
+PEERS is the module with the table of contenders.
 
 Reads lines from stdin, a number of calls each; writes a JSON line to stdout for the start and for each line read.
 """
@@ -14,13 +16,13 @@ import os
 import resource
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.peers import CONTENDERS
 from benchmarks.workload import Case, Contender
 
 LONG = 0.3  # seconds; shorter calls are warmed up in each round
@@ -91,7 +93,7 @@ def serve(contender: Contender, case: Case, out: Path, say: Callable[[dict[str, 
 
 
 def main() -> None:
-    name, path, out, threads = sys.argv[1:]
+    peers, name, path, out, threads = sys.argv[1:]
     if threads != "all" and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-int(threads) :])
     # Packages print what they like: the answers get a channel of their own.
@@ -101,12 +103,11 @@ def main() -> None:
     def say(message: dict[str, Any]) -> None:
         print(json.dumps(message), file=channel, flush=True)
 
-    contender = next(each for each in CONTENDERS if each.name == name)
     try:
+        table: tuple[Contender, ...] = importlib.import_module(peers).CONTENDERS
+        contender = next(each for each in table if each.name == name)
         serve(contender, Case.load(Path(path)), Path(out), say)
     except Exception as error:  # whatever a package raises is its result
-        import traceback
-
         traceback.print_exc()
         say({"failed": f"{type(error).__name__}: {error}"})
 

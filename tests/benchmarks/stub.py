@@ -1,0 +1,33 @@
+"""Contenders for a test of the harness: ours, one that is right, one wrong, one that fails, one that is not there."""
+
+from __future__ import annotations
+
+from benchmarks.peers import ours
+from benchmarks.workload import Case, Contender, Outcome, Prepared
+from benchmarks.workloads import sparsemax
+
+
+def sorted_values(case: Case) -> Prepared:
+    return Prepared(lambda: sparsemax.answer(case.inputs["v"], case.weights), lambda outcome: outcome)
+
+
+def off_by_a_hundredth(case: Case) -> Prepared:
+    def read(outcome: Outcome) -> Outcome:
+        return Outcome(outcome.solution, {"v": 1.01 * outcome.gradients["v"]})
+
+    return Prepared(lambda: sparsemax.answer(case.inputs["v"], case.weights), read)
+
+
+def broken(case: Case) -> Prepared:
+    print("a package may print what it likes")
+    raise ArithmeticError("no such luck")
+
+
+CONTENDERS = (
+    *ours.CONTENDERS,
+    Contender("sorting", ("numpy",), ("numpy",), {"sparsemax": sorted_values}, "by sorting"),
+    Contender("wrong", ("numpy",), (), {"sparsemax": off_by_a_hundredth}),
+    Contender("broken", ("numpy",), (), {"sparsemax": broken}),
+    Contender("gone", ("no_such_package",), (), {"sparsemax": sorted_values}),
+    Contender("of another kind", ("numpy",), (), {"qp": sorted_values}),
+)
