@@ -54,7 +54,7 @@ def test_table() -> None:
 def test_summary() -> None:
     text = report.summary(RUN.cases())
     assert "| qp-tiny | 2 | 3e-14 | quick | 4 | 2.00 | 2.00 |" in text
-    assert "- qp: 2.00 times faster in the geometric mean of 1 case, 2.00 at the least" in text
+    assert "- qp: 2.00 times faster in the geometric mean, 2.00 at the least (cases: 1)" in text
 
 
 def test_who_is_absent_is_said() -> None:
