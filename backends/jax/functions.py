@@ -24,9 +24,20 @@ def quadratic(scope: Scope, variant: Variant) -> Form:
     """min 1/2 z'Pz + q'z subject to A z = b, G z <= h, as `data(params)`."""
     from declarative.backends.jax.quadratic import data
 
+    functions = tuple(data(scope).values())
     if not variant.auxiliaries:
-        return Form(data(scope), ("data",))
-    return Form((*data(scope), own(scope, variant.auxiliaries)), ("data", "own"))
+        return Form(functions, ("data",))
+    return Form((*functions, own(scope, variant.auxiliaries)), ("data", "own"))
+
+
+def stationary(scope: Scope, variant: Variant) -> Form:
+    """A quadratic program without inequalities: its data, the objective and the equalities."""
+    from declarative.backends.jax.quadratic import data
+
+    functions = {"cost": cost(scope)}
+    if any(isinstance(constraint, ir.Equality) for constraint in scope.problem.constraints):
+        functions["equalities"] = constraints(scope, ir.Equality)
+    return Form(tuple({**functions, **data(scope)}.values()), ("data", *functions))
 
 
 def own(scope: Scope, auxiliaries: int) -> str:
@@ -186,6 +197,7 @@ def broadcast(left: tuple[Dim, ...], right: tuple[Dim, ...]) -> tuple[Dim, ...]:
 
 FORMS: dict[str, Callable[[Scope, Variant], Form]] = {
     "quadratic": quadratic,
+    "stationary": stationary,
     "smooth": smooth,
     "least_squares": least_squares,
     "equations": equations,

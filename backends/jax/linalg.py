@@ -87,14 +87,17 @@ def lazily(needed: Array, compute: Callable[..., T], otherwise: T, *operands: An
 
 def cholesky(matrix: Array) -> Array:
     """Lower factor of a symmetric positive definite matrix; NaN where it is not."""
-    return _cholesky(matrix) if matrix.shape[-1] <= SMALL else _cholesky_each(matrix)
+    return _cholesky(matrix) if matrix.shape[-1] <= SMALL else _upper_each(matrix).T
 
 
 def _cholesky(matrix: Array) -> Array:
     return lax.linalg.cholesky(matrix, symmetrize_input=False)
 
 
-_cholesky_each = elementwise(_cholesky)
+@elementwise
+def _upper_each(matrix: Array) -> Array:
+    """The factor's transpose: LAPACK stores columns, XLA rows, so that a loop then copies nothing."""
+    return _cholesky(matrix.T).T
 
 
 def cholesky_solve(factor: Array, rhs: Array) -> Array:

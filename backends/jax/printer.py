@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from declarative import ir
+from declarative.analyse.structure import root_of_squares
 from declarative.atoms import ATOMS
 from declarative.dims import Dim
 from declarative.walk import children
@@ -98,6 +99,10 @@ class Printer:
 
     def _compound(self, node: ir.Expr, block: Block) -> str:
         match node:
+            case ir.Apply() if (length := root_of_squares(node)) is not None:
+                # The square of a length is smooth where the length is not.
+                atom = "sum_squares" if node.type.shape == () and length.type.shape else "square"
+                return ATOMS[atom].jax.format(self.text(length, block))
             case ir.Apply(atom=atom, args=args, attrs=attrs):
                 operands = [self.text(arg, block) for arg in args]
                 settings = {name: self.setting(value, block) for name, value in attrs}

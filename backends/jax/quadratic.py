@@ -23,8 +23,8 @@ DERIVED = {
 SIDES = (("eq", "A", "b", ir.Equality), ("ineq", "G", "h", ir.Inequality))
 
 
-def data(scope: Scope) -> tuple[str, ...]:
-    """`data(params)` and the functions that it differentiates."""
+def data(scope: Scope) -> dict[str, str]:
+    """`data(params)`, after the functions that it differentiates; by name."""
     form = extract(scope.problem, structure_of(scope.problem))
     function = Function(scope, _known(form))
     text = {"P": _hessian(function, form), "q": _gradient(function, form)}
@@ -35,14 +35,14 @@ def data(scope: Scope) -> tuple[str, ...]:
     parts = [f"    {name}={DERIVED[name] if found is None else tidy(found)}," for name, found in text.items()]
     function.returns("return rt.quadratic(", "    params,", *parts, ")")
     main = function.text("data(params)", "min 1/2 z'Pz + q'z  subject to  A z = b, G z <= h.", unknowns=None)
-    helpers = []
+    helpers = {}
     if text["P"] is None or text["q"] is None:
-        helpers.append(write.cost(scope))
+        helpers["cost"] = write.cost(scope)
     if text["A"] is None or text["b"] is None:
-        helpers.append(write.constraints(scope, ir.Equality))
+        helpers["equalities"] = write.constraints(scope, ir.Equality)
     if text["G"] is None or text["h"] is None:
-        helpers.append(write.constraints(scope, ir.Inequality))
-    return (*helpers, main)
+        helpers["inequalities"] = write.constraints(scope, ir.Inequality)
+    return {**helpers, "data": main}
 
 
 def _known(form: Form) -> list[ir.Expr]:

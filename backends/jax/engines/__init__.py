@@ -52,7 +52,7 @@ ENGINES = (
     ByRules(
         "linear_system",
         "jax",
-        "quadratic",
+        "stationary",
         rules=(minimisation, equalities_only, quadratic),
         cost=2,
         why="its optimality conditions are one linear system",
