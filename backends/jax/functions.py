@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -122,6 +123,23 @@ def projection(scope: Scope, variant: Variant) -> Form:
     return Form((*functions, shift), (repr(found.name), "centre", "set_args", "shift"))
 
 
+def separable(scope: Scope, variant: Variant) -> Form:
+    """The objective, and the bounds of the flat unknowns where there are any."""
+    found = variant.facts.separable
+    assert found is not None
+    if all(isinstance(end, ir.Const) and abs(end.value) == math.inf for pair in found.bounds for end in pair):
+        return Form((cost(scope),), ("cost", "size"))
+    function = Function(scope, [end for pair in found.bounds for end in pair])
+    sides = []
+    for side in (0, 1):
+        ends = zip(scope.problem.unknowns, (pair[side] for pair in found.bounds), strict=True)
+        parts = ", ".join(_stretched(function, end, unknown) for unknown, end in ends)
+        sides.append(f"    rt.flat({parts}, like=params),")
+    function.returns("return (", *sides, ")")
+    text = function.text("bounds(params)", "The least and the largest values of the unknowns.", unknowns=None)
+    return Form((cost(scope), text), ("cost", "size", "bounds"))
+
+
 def cost(scope: Scope) -> str:
     """The objective as it is minimised."""
     statement = scope.problem.statement
@@ -203,4 +221,5 @@ FORMS: dict[str, Callable[[Scope, Variant], Form]] = {
     "equations": equations,
     "map": fixed_map,
     "projection": projection,
+    "separable": separable,
 }

@@ -3,8 +3,10 @@
 scope      what declarations promise, what is constant      signs       signs and definiteness
 curvature  disciplined rules, and who is to blame           certificate sympy's proofs
 structure  degrees, smoothness, class                       squares     residuals
-projection known projections and proximal maps              wellposed   uniqueness, regularity
-problem    all of these for one problem
+linear     affine expressions as matrices                   entries     sums of functions of entries
+products   products in normal form                          regions     what constraints make of one unknown
+projection known projections and proximal maps              separable   bounds, and problems entry by entry
+wellposed  uniqueness, regularity                           problem     all of these for one problem
 """
 
 from declarative.analyse.facts import Certificate as Certificate
@@ -12,5 +14,6 @@ from declarative.analyse.facts import Class as Class
 from declarative.analyse.facts import Facts as Facts
 from declarative.analyse.facts import Projection as Projection
 from declarative.analyse.facts import Residual as Residual
+from declarative.analyse.facts import Separable as Separable
 from declarative.analyse.problem import analyse as analyse
 from declarative.analyse.problem import structure_of as structure_of

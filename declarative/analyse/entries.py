@@ -229,7 +229,7 @@ class Entries:
     def _slope(self, core: Expr, linear: Linear) -> Form | None:
         """A linear function of x that no sum of entries spells, such as b' @ A @ x."""
         found = linear(core) if linear.structure.degree(core) == 1 else None
-        if found is None:
+        if found is None or [name for name, _ in found.blocks] != [self.x.name]:
             return None
         (block,) = found.blocks.values()
         slope = apply("reshape", block, shape=self.x.type.shape)

@@ -62,6 +62,13 @@ class Projection:
 
 
 @dataclass(frozen=True)
+class Separable:
+    """The minimiser is found entry by entry: lower <= x <= upper for each unknown, infinite where open."""
+
+    bounds: tuple[tuple[Expr, Expr], ...]
+
+
+@dataclass(frozen=True)
 class Residual:
     """`value`, an array, once for every value of the binders where `where` holds."""
 
@@ -74,7 +81,7 @@ class Residual:
 class Facts:
     cls: Class
     curvature: Curvature  # of sense * objective; UNKNOWN for problems that are no minimisation
-    convex: bool  # certified by disciplined rules
+    convex: bool  # certified by disciplined rules, or as a known map
     blame: Diagnostic | None  # why not convex, at the guilty subexpression
     degree: int | None  # of the objective in the unknowns: 0, 1, 2, or None for no low polynomial
     affine_constraints: bool
@@ -82,6 +89,7 @@ class Facts:
     smooth: bool  # objective and constraints twice differentiable in the unknowns
     residuals: tuple[Residual, ...] | None  # the minimiser of the sum of their squares is the problem's
     projection: Projection | None
+    separable: Separable | None
     unique: Certificate
     differentiable: Certificate
     findings: tuple[Diagnostic, ...] = ()

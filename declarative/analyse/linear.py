@@ -97,7 +97,7 @@ class Linear:
         if self.binder is None or not isinstance(expr.array, Unknown) or not expr.items:
             return None
         first, *rest = expr.items
-        offset = _offset(first, self.binder.name)
+        offset = offset_of(first, self.binder.name)
         whole = all(
             isinstance(item, Slice) and item == Slice(NOUGHT, dim)
             for item, dim in zip(rest, expr.array.type.shape[1:], strict=False)
@@ -296,24 +296,24 @@ def _position(index: Expr) -> Dim | None:
             return None
 
 
-def _offset(index: Expr | Slice, name: str) -> Dim | None:
+def offset_of(index: Expr | Slice, name: str) -> Dim | None:
     """c where the index is t + c."""
     match index:
         case Bound(name=found) if found == name:
             return NOUGHT
         case Apply(atom="add", args=(left, right)):
             for inner, rest in ((left, right), (right, left)):
-                shift, base = _whole(rest), _offset(inner, name)
+                shift, base = whole_number(rest), offset_of(inner, name)
                 if shift is not None and base is not None:
                     return base + shift
         case Apply(atom="sub", args=(left, right)):
-            shift, base = _whole(right), _offset(left, name)
+            shift, base = whole_number(right), offset_of(left, name)
             if shift is not None and base is not None:
                 return base - shift
     return None
 
 
-def _whole(expr: Expr) -> Dim | None:
+def whole_number(expr: Expr) -> Dim | None:
     if isinstance(expr, Size):
         return expr.dim
     value = number(expr)

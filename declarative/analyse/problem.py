@@ -8,6 +8,7 @@ from declarative.analyse.curvature import Blame, Curvatures, negated
 from declarative.analyse.facts import Certificate, Class, Facts
 from declarative.analyse.projection import projection
 from declarative.analyse.scope import Scope
+from declarative.analyse.separable import separable
 from declarative.analyse.signs import Signs
 from declarative.analyse.squares import residuals
 from declarative.analyse.structure import Structure, classify, declared_region
@@ -55,7 +56,9 @@ def _minimisation(problem: Problem, statement: Minimize, structure: Structure) -
     real = all(variable.type.base == "real" for variable in problem.unknowns)
     sets = all(v.within is None or structure.convex_set(v.within) for v in problem.unknowns)
     convex_parts = real and sets and all(map(structure.convex_constraint, problem.constraints))
-    convex = found in (Curvature.CONSTANT, Curvature.AFFINE, Curvature.CONVEX) and convex_parts
+    known = projection(problem, structure)
+    rule = found in (Curvature.CONSTANT, Curvature.AFFINE, Curvature.CONVEX)
+    convex = convex_parts and (rule or (known is not None and known.name != "sphere"))
     constrained = bool(problem.constraints) or any(map(declared_region, problem.unknowns))
     explicit = all(map(structure.affine_constraint, problem.constraints))
     affine = explicit and not any(map(declared_region, problem.unknowns))
@@ -64,9 +67,10 @@ def _minimisation(problem: Problem, statement: Minimize, structure: Structure) -
     sum_of_squares = residuals(signed, curvature.signs)
     degree = structure.degree(value)
     cls = classify(problem, structure, convex, degree, smooth, sum_of_squares is not None)
-    known = projection(problem, structure)
     blames = tuple(_blames(problem, statement, structure))
     unique, differentiable = certificates(problem, cls, convex, constrained, smooth, curvature)
+    if known is not None and known.name != "sphere" and unique.holds is None:
+        unique = Certificate(True, "a projection or proximal map has one solution")
     if known is not None and known.name == "sphere":
         unique = Certificate(None, "unless the point is the centre")
         differentiable = Certificate(None, "unless the point is the centre")
@@ -84,6 +88,7 @@ def _minimisation(problem: Problem, statement: Minimize, structure: Structure) -
         smooth=smooth,
         residuals=sum_of_squares,
         projection=known,
+        separable=separable(problem, structure),
         unique=unique,
         differentiable=differentiable,
         findings=tuple(findings),
@@ -192,6 +197,7 @@ def _system(problem: Problem, structure: Structure) -> Facts:
         smooth=smooth,
         residuals=None,
         projection=None,
+        separable=None,
         unique=unique,
         differentiable=differentiable,
     )

@@ -37,7 +37,8 @@ class Structure:
         self.curvature = curvature
         self.constant = curvature.constant
         self.degree = Memo(self._degree)
-        self.smooth = Memo(self._smooth)
+        self.smooth: Memo[bool] = Memo(lambda expr: self._continuous(expr, 2, self.smooth))
+        self.differentiable: Memo[bool] = Memo(lambda expr: self._continuous(expr, 1, self.differentiable))
 
     # ---- degrees ------------------------------------------------------------------------------
 
@@ -104,24 +105,27 @@ class Structure:
 
     # ---- smoothness ---------------------------------------------------------------------------
 
-    def _smooth(self, expr: Expr) -> bool:
-        """Twice continuously differentiable in the unknowns inside its domain."""
+    def _continuous(self, expr: Expr, order: int, inside: Memo[bool]) -> bool:
+        """As many times continuously differentiable in the unknowns inside its domain."""
         if self.constant(expr) or isinstance(expr, Unknown):
             return True
         match expr:
             case Index(array=array):
-                return self._fixed(expr, array) and self.smooth(array)
+                return self._fixed(expr, array) and inside(array)
             case Reduce(op="sum" | "mean" | "prod", body=body):
-                return self._fixed(expr, body) and self.smooth(body)
+                return self._fixed(expr, body) and inside(body)
             case Apply(atom="where", args=(condition, *branches)):
-                return self.constant(condition) and all(map(self.smooth, branches))
+                return self.constant(condition) and all(map(inside, branches))
             case Apply(atom=atom, args=args):
                 root = root_of_squares(expr)
                 if root is not None:
-                    return self.smooth(root)
-                return ATOMS[atom].smooth and all(map(self.smooth, args))
+                    return inside(root)
+                base = squared(expr)
+                if order == 1 and isinstance(base, Apply) and base.atom in ("relu", "hinge"):
+                    return inside(base.args[0])
+                return ATOMS[atom].order >= order and all(map(inside, args))
             case Extern(args=args):
-                return all(map(self.smooth, args))
+                return all(map(inside, args))
             case _:
                 return False
 

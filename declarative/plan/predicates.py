@@ -95,6 +95,11 @@ def residuals(variant: Variant) -> str | None:
     return None if variant.facts.residuals else "the objective is not a sum of squares"
 
 
+def entry_by_entry(variant: Variant) -> str | None:
+    found = variant.facts.separable
+    return None if found is not None else "the entries of the unknowns are no problems for themselves"
+
+
 def known_projection(*names: str) -> Rule:
     """The problem is one of the named projections or proximal maps."""
 

@@ -7,15 +7,20 @@ from textwrap import wrap
 from declarative.analyse import Certificate, Facts
 from declarative.plan.choose import Answer, Choice
 from declarative.plan.engine import Accept, Variant
+from declarative.walk import constant as number
+
+INF = float("inf")
 
 
 def explain(choice: Choice) -> str:
     first = choice.answers[0].variant
     lines = [f"problem {first.problem.name}", *_described(first.facts)]
-    steps = choice.variant.steps
+    steps, last = choice.variant.steps, choice.variant.facts
     lines.append("rewrites        " + ("; ".join(steps) if steps else "none"))
     if steps:
-        lines.append(f"  solved as     {choice.variant.facts.cls.value}")
+        lines.append(f"  solved as     {last.cls.value}")
+        if recognised(last) not in (None, recognised(first.facts)):
+            lines.append(f"  recognised    {recognised(last)}")
     method = f" ({choice.method})" if choice.method else ""
     lines.append(f"engine          {choice.engine.name}{method}, {choice.engine.backend} backend")
     lines.append("answers")
@@ -30,10 +35,8 @@ def describe(facts: Facts) -> str:
 
 def _described(facts: Facts) -> list[str]:
     lines = [f"class           {facts.cls.value}"]
-    if facts.projection is not None:
-        lines.append(f"recognised      projection `{facts.projection.name}`")
-    elif facts.residuals is not None:
-        lines.append("recognised      a sum of squares")
+    if recognised(facts) is not None:
+        lines.append(f"recognised      {recognised(facts)}")
     lines.append(f"convex          {'certified' if facts.convex else 'not certified'}")
     if facts.blame is not None and facts.blame.labels:
         label = facts.blame.labels[0]
@@ -42,6 +45,20 @@ def _described(facts: Facts) -> list[str]:
     lines.extend(_wrapped("unique", _certified(facts.unique)))
     lines.extend(_wrapped("differentiable", _certified(facts.differentiable)))
     return lines
+
+
+MAPS = frozenset({"soft_threshold", "group_threshold", "softmax"})
+
+
+def recognised(facts: Facts) -> str | None:
+    """What a problem is besides its class."""
+    if facts.projection is not None:
+        kind = "proximal map" if facts.projection.name in MAPS else "projection"
+        return f"{kind} `{facts.projection.name}`"
+    if facts.separable is not None:
+        bounded = any(abs(number(end) or 0.0) != INF for pair in facts.separable.bounds for end in pair)
+        return f"one problem for each entry{' between bounds' if bounded else ''}"
+    return "a sum of squares" if facts.residuals is not None else None
 
 
 def _wrapped(name: str, text: str) -> list[str]:

@@ -1,5 +1,6 @@
 """IR -> equivalent IR, one rule a file. Values and multipliers find their way back by name and label.
 
+    arrays     comprehensions and quantified rows -> arrays, before all analysis
     sets       polyhedral sets and properties -> constraints
     epigraph   piecewise-linear atoms -> auxiliary unknowns and constraints
     quadratic  the symbolic data of a quadratic program, for the emitter
@@ -15,7 +16,7 @@ from collections.abc import Callable
 from declarative.analyse import Facts, analyse, structure_of
 from declarative.analyse.structure import Structure
 from declarative.ir import Minimize, Problem
-from declarative.rewrite import epigraph, sets
+from declarative.rewrite import arrays, epigraph, sets
 from declarative.rewrite.variant import Variant as Variant
 
 Rule = Callable[[Problem, Structure], Problem | None]
@@ -28,8 +29,12 @@ RULES: tuple[tuple[str, Rule], ...] = (
 
 
 def rewrite(problem: Problem, facts: Facts) -> tuple[Variant, ...]:
-    """The problem itself, then the result of each rule that applied, on top of those before it."""
-    variants = [Variant(problem, facts)]
+    """The problem itself, in arrays, then the result of each rule that applied, on top of those before it."""
+    vectorised = arrays.vectorise(problem, structure_of(problem))
+    if vectorised is None:
+        variants = [Variant(problem, facts)]
+    else:
+        variants = [Variant(vectorised, analyse(vectorised), ("comprehensions as arrays",))]
     if not isinstance(problem.statement, Minimize):
         return tuple(variants)
     for name, rule in RULES:

@@ -246,8 +246,8 @@ TEXTS = {
     budget: sum(t4) <= tau
     A @ x - b - t1 <= t2
     t1 - (A @ x - b) <= t2
-    lam * x[i] <= t3 for i in n
-    lam * -x[i] <= t3 for i in n
+    lam * x <= t3
+    lam * -x <= t3
     x <= t4
     -x <= t4
   return

@@ -9,6 +9,8 @@ from declarative.analyse import Class
 from declarative.plan.predicates import (
     ByRules,
     affine_constraints,
+    convex,
+    entry_by_entry,
     equalities_only,
     known_projection,
     minimisation,
@@ -48,6 +50,14 @@ ENGINES = (
         cost=1,
         why="a known projection or proximal map, in closed form",
         methods=("closed_form",),
+    ),
+    ByRules(
+        "separable",
+        "jax",
+        "separable",
+        rules=(minimisation, entry_by_entry, convex),
+        cost=1.5,
+        why="Newton's method on every entry for itself",
     ),
     ByRules(
         "linear_system",

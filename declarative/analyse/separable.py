@@ -1,0 +1,74 @@
+"""Reads a minimisation; gives the bounds of its unknowns, and whether each entry is a problem for itself."""
+
+from __future__ import annotations
+
+from declarative.analyse.entries import Entries, summand
+from declarative.analyse.facts import Separable
+from declarative.analyse.regions import Bounds, Regions, bounds_of
+from declarative.analyse.structure import Structure
+from declarative.analyse.terms import terms
+from declarative.atoms import ATOMS
+from declarative.ir import Apply, Dual, Expr, Minimize, Problem, Unknown
+from declarative.walk import names
+
+
+def separable(problem: Problem, structure: Structure) -> Separable | None:
+    """The bounds, where the objective is a sum of differentiable functions of one entry each."""
+    statement = problem.statement
+    if not isinstance(statement, Minimize) or not structure.differentiable(statement.value):
+        return None
+    unknowns = {variable.name: Unknown(variable.name, variable.type) for variable in problem.unknowns}
+    if not all(
+        _of_entries(term.core, unknowns, structure)
+        for term in terms(statement.value, structure.constant)
+        if not structure.constant(term.core)
+    ):
+        return None
+    found = bounds(problem, structure)
+    return None if found is None else Separable(tuple((one.lower, one.upper) for one in found))
+
+
+def bounds(problem: Problem, structure: Structure) -> tuple[Bounds, ...] | None:
+    """One pair for each unknown; None where a constraint is something else, or its multiplier is asked for."""
+    labelled = any(constraint.label is not None for constraint in problem.constraints)
+    if labelled or any(isinstance(output.value, Dual) for output in problem.outputs):
+        return None
+    known = {variable.name for variable in problem.unknowns}
+    bound = [names(constraint) & known for constraint in problem.constraints]
+    if any(len(one) != 1 for one in bound):
+        return None
+    found: list[Bounds] = []
+    for variable in problem.unknowns:
+        own = tuple(c for c, one in zip(problem.constraints, bound, strict=True) if variable.name in one)
+        pieces = Regions(Unknown(variable.name, variable.type), structure).pieces(variable, own)
+        if pieces is None or not all(isinstance(piece, Bounds) for piece in pieces):
+            return None
+        together = bounds_of(pieces)
+        if together is None:
+            return None
+        found.append(together)
+    return tuple(found)
+
+
+def _of_entries(core: Expr, unknowns: dict[str, Unknown], structure: Structure) -> bool:
+    """A sum of functions of one entry each."""
+    if structure.curvature.affine(core):
+        return True
+    inside = [unknowns[name] for name in names(core) if name in unknowns]
+    if len(inside) != 1:
+        return False
+    (x,) = inside
+    signs = structure.curvature.signs
+    inner = summand(core, signs)
+    return not x.type.shape or (inner is not None and _entrywise(inner, x, Entries(x, signs)))
+
+
+def _entrywise(expr: Expr, x: Unknown, entries: Entries) -> bool:
+    """An array of the shape of x, each entry of which depends on the same entry of x alone."""
+    if expr == x:
+        return True
+    if expr.type.shape != x.type.shape:
+        return False
+    if isinstance(expr, Apply) and ATOMS[expr.atom].elementwise:
+        return all(entries.constant(arg) or _entrywise(arg, x, entries) for arg in expr.args)
+    return entries(expr) is not None

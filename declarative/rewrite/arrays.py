@@ -1,0 +1,203 @@
+"""Comprehensions of numbers become operations on arrays, and quantified rows become one row of arrays.
+
+    sum(f(x[i], a[i]) for i in n)        sum(f(x, a))
+    sum(A[i, j] * x[j] for j in n)       A[i, :] @ x, and over i then A @ x
+    x[t + 1] - x[t] <= c for t in T      x[1:T + 1] - x[0:T] <= c
+    sum(..., i in n, j in m)             an axis for each index, in their order
+
+An expression is lifted over an index by giving it a leading axis, one entry for each value of the index.
+What has a filter, reads the index as a number, or is no number for each value stays as it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from declarative.analyse.linear import depends, offset_of
+from declarative.analyse.structure import Structure
+from declarative.analyse.terms import apply, attr
+from declarative.atoms import ATOMS
+from declarative.dims import Dim
+from declarative.ir import (
+    Apply,
+    Binder,
+    Equality,
+    Expr,
+    Index,
+    Inequality,
+    Node,
+    Problem,
+    Reduce,
+    Slice,
+    Type,
+)
+from declarative.walk import rewrite as rewritten
+
+NOUGHT, UNIT = Dim.of(0), Dim.of(1)
+
+
+def vectorise(problem: Problem, structure: Structure) -> Problem | None:
+    """The problem without the comprehensions and quantifiers that arrays can say; None if there is none."""
+
+    def rule(node: Node) -> Node:
+        match node:
+            case Reduce(where=None, body=body) if not body.type.shape:
+                return _reduced(node, structure)
+            case Equality() | Inequality() if node.binders and node.where is None:
+                return _row(node)
+            case _:
+                return node
+
+    changed = rewritten(problem, rule)
+    return None if changed is problem else changed
+
+
+def _reduced(node: Reduce, structure: Structure) -> Expr:
+    """The innermost indices first; those that resist stay."""
+    body, binders = node.body, list(node.binders)
+    while binders:
+        lifted = _lift(body, binders[-1])
+        if lifted is None:
+            break
+        binders.pop()
+        body = _total(node, lifted, structure)
+    if len(binders) == len(node.binders):
+        return node
+    return body if not binders else replace(node, body=body, binders=tuple(binders))
+
+
+def _total(node: Reduce, values: Expr, structure: Structure) -> Expr:
+    """The reduction of an array; a sum of multiples of unknowns is an inner product."""
+    match values:
+        case Apply(atom="mul", args=(left, right)) if node.op == "sum" and len(values.type.shape) == 1:
+            affine = map(structure.curvature.affine, values.args)
+            if left.type.shape == right.type.shape and left != right and all(affine):
+                return apply("matmul", left, right, span=node.span)
+        case Apply(atom="sum", args=(inner,)) if node.op == "sum" and len(inner.type.shape) == 2:
+            return apply("sum", inner, span=node.span)
+    return apply(node.op, values, span=node.span)
+
+
+def _row(node: Equality | Inequality) -> Node:
+    """left <= right for every value of the indices; each index is an axis of its own."""
+    if node.left.type.shape or node.right.type.shape:
+        return node
+    left, right = node.left, node.right
+    for binder in reversed(node.binders):
+        if not depends(left, binder) and not depends(right, binder):
+            return node
+        axes = max(len(left.type.shape), len(right.type.shape))
+        a, b = _beside(left, binder, axes), _beside(right, binder, axes)
+        if a is None or b is None:
+            return node
+        left, right = a, b
+    return replace(node, left=left, right=right, binders=())
+
+
+# ---- lifting -------------------------------------------------------------------------------------
+
+
+def _lift(expr: Expr, binder: Binder) -> Expr | None:
+    """The values of `expr` for all values of the index, along a new first axis; it must depend on it."""
+    if not depends(expr, binder):
+        return None
+    match expr:
+        case Index():
+            return _lifted_index(expr, binder)
+        case Apply(atom="matmul" | "dot", args=(left, right)):
+            return _lifted_product(expr, left, right, binder)
+        case Apply(atom="sum" | "mean" | "sum_squares", args=(inner,)) if len(inner.type.shape) == 1:
+            return _lifted_sum(expr, inner, binder)
+        case Apply(atom=atom, args=args) if ATOMS[atom].elementwise:
+            lifted = [
+                found for arg in args if (found := _beside(arg, binder, len(expr.type.shape))) is not None
+            ]
+            return apply(atom, *lifted, span=expr.span) if len(lifted) == len(args) else None
+        case _:
+            return None
+
+
+def _beside(arg: Expr, binder: Binder, axes: int) -> Expr | None:
+    """An argument of an elementwise function, lifted, or with an axis of length 1 where it stays the same."""
+    if depends(arg, binder):
+        lifted = _lift(arg, binder)
+        if lifted is None or len(arg.type.shape) == axes:
+            return lifted
+        return apply("reshape", lifted, shape=(lifted.type.shape[0], *(UNIT for _ in range(axes))))
+    if not arg.type.shape:
+        return arg
+    return apply("reshape", arg, shape=(UNIT, *arg.type.shape))
+
+
+def _lifted_index(expr: Index, binder: Binder) -> Expr | None:
+    """x[t + c, ...]: the index becomes a slice, and its axis the first one."""
+    if depends(expr.array, binder):
+        return None
+    places = [axis for axis, item in enumerate(expr.items) if _depends_item(item, binder)]
+    if len(places) != 1:
+        return None
+    (axis,) = places
+    item = expr.items[axis]
+    assert not isinstance(item, Slice)
+    if any(not isinstance(other, Slice) and other.type.shape != () for other in expr.items):
+        return None
+    if any(isinstance(other, Slice) for other in expr.items[:axis]):
+        return _lifted_column(expr, axis, item, binder)
+    offset = offset_of(item, binder.name)
+    if offset is None:
+        return _gathered(expr, axis, item, binder)
+    taken = Slice(binder.first + offset, binder.last + offset)
+    items = (*expr.items[:axis], taken, *expr.items[axis + 1 :])
+    shape = (binder.last - binder.first, *expr.type.shape)
+    whole = all(
+        isinstance(one, Slice) and one == Slice(NOUGHT, dim)
+        for one, dim in zip(items, expr.array.type.shape, strict=True)
+    )
+    return expr.array if whole else Index(expr.array, items, Type(expr.type.base, shape), span=expr.span)
+
+
+def _depends_item(item: Expr | Slice, binder: Binder) -> bool:
+    return not isinstance(item, Slice) and depends(item, binder)
+
+
+def _lifted_column(expr: Index, axis: int, item: Expr, binder: Binder) -> Expr | None:
+    """X[:, t] of a matrix, through its transpose."""
+    if len(expr.array.type.shape) != 2 or axis != 1:
+        return None
+    flipped = apply("transpose", expr.array)
+    return _lifted_index(Index(flipped, (item, expr.items[0]), expr.type, span=expr.span), binder)
+
+
+def _gathered(expr: Index, axis: int, item: Expr, binder: Binder) -> Expr | None:
+    """x[idx[t]] with an integer parameter idx is x[idx]."""
+    places = _lift(item, binder) if len(expr.items) == 1 else None
+    if places is None or places.type.base != "int" or len(places.type.shape) != 1:
+        return None
+    return Index(expr.array, (places,), Type(expr.type.base, places.type.shape), span=expr.span)
+
+
+def _lifted_product(expr: Apply, left: Expr, right: Expr, binder: Binder) -> Expr | None:
+    """Rows times what stays the same, or row by row."""
+    moving = [depends(side, binder) for side in (left, right)]
+    axes = len(left.type.shape), len(right.type.shape)
+    if all(moving):
+        rows = [_lift(side, binder) for side in (left, right)]
+        if axes != (1, 1) or rows[0] is None or rows[1] is None:
+            return None
+        return apply("sum", apply("mul", rows[0], rows[1], span=expr.span), axis=1)
+    side, fixed = (left, right) if moving[0] else (right, left)
+    lifted = _lift(side, binder) if len(side.type.shape) == 1 else None
+    if lifted is None:
+        return None
+    if len(fixed.type.shape) == 1 or moving[0]:
+        return apply("matmul", lifted, fixed, span=expr.span)
+    return apply("matmul", lifted, apply("transpose", fixed), span=expr.span)
+
+
+def _lifted_sum(expr: Apply, inner: Expr, binder: Binder) -> Expr | None:
+    lifted = _lift(inner, binder)
+    if lifted is None:
+        return None
+    if expr.atom == "sum_squares":
+        return apply("sum", apply("square", lifted), axis=1)
+    return apply(expr.atom, lifted, axis=1) if attr(expr, "axis") in (None, 0) else None
