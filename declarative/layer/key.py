@@ -42,12 +42,18 @@ class Keys:
                 case "any":
                     part = _tree(value, leaves)
                 case _:
-                    part = type(value) if type(value) in NUMBERS else _array(value)
+                    part = _number(value) or _array(value)
                     leaves.append(value)
             if part is None:
                 return None
             parts.append(part)
         return tuple(parts), leaves
+
+
+def _number(value: Any) -> Hashable:
+    """The kind of a plain number; None for anything else."""
+    kind: Any = type(value)
+    return kind if kind in NUMBERS else None
 
 
 def _array(value: Any) -> Hashable:

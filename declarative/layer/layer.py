@@ -142,7 +142,7 @@ class Layer:
                 check_promises(self._program.problem, call.by_name, call.bound)
             result = adapter(call.kind)(self._traced(call), call.arrays)
         else:
-            key, leaves = (full, jax.config.read("jax_enable_x64"), values.inside(), outside[0]), outside[1]
+            key, leaves = (full, jax.config.read("jax_enable_x64"), values.place(), outside[0]), outside[1]
             ready = self._ready.get(key)
             if ready is None:
                 call = self._call(args, kwargs, full)
@@ -156,10 +156,10 @@ class Layer:
         return Call(self._program, found, self._options, full)
 
     def _traced(self, call: Call) -> Traced:
-        key = (call.structure, call.traced)
+        staged = values.place() == "jit"
+        key = (call.structure, call.traced, staged)
         if key not in self._cache:
             function = run.function(call.module, call.structure, self._options)
-            self._cache[key] = Traced(
-                function, wide=call.structure.solve_dtype == "float64" and not call.traced
-            )
+            wide = call.structure.solve_dtype == "float64" and not call.traced
+            self._cache[key] = Traced(function, wide, staged)
         return self._cache[key]

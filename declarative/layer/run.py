@@ -112,7 +112,7 @@ def _element(module: Emitted, structure: Structure, options: Options) -> Callabl
         p, rest = _params(arrays, structure)
         start = _start(module, structure, options, p, rest)
         root = solve(p, start)
-        safe, good = guarded(p), implicit.usable(root.status) | keep
+        safe, good = guarded(p), keep or implicit.usable(root.status)
 
         def shown(tree: Tree) -> Tree:
             cast = jax.tree.map(lambda x: _cast(jnp.asarray(x), structure.solve_dtype), tree)

@@ -18,6 +18,7 @@ from declarative.errors import ArgumentError, diagnostic
 from declarative.layer.bind import type_text
 
 Kind = Literal["torch", "jax", "numpy"]
+Place = Literal["outside", "eager", "jit"]
 WORDS = {"torch": "a PyTorch tensor", "jax": "a traced JAX array", "numpy": "a NumPy array"}
 EXPECTED = {"real": "a real array or number", "int": "an integer array or number", "bool": "a boolean"}
 
@@ -117,12 +118,14 @@ def kind_of(leaves: Iterable[Leaf]) -> Kind:
 
 def traced(leaves: Iterable[Leaf]) -> bool:
     """Whether the call stands inside of a JAX transformation, with or without traced arguments."""
-    return any(isinstance(held.value, jax.core.Tracer) for held in leaves) or inside()
+    return any(isinstance(held.value, jax.core.Tracer) for held in leaves) or place() != "outside"
 
 
-def inside() -> bool:
-    """Whether this code runs inside of a JAX transformation."""
-    return bool(_trace() != OUTSIDE)
+def place() -> Place:
+    """Where this code runs: outside of JAX's transformations, in one that runs at once, or under `jit`."""
+    if _trace() == OUTSIDE:
+        return "outside"
+    return "jit" if jax_core.unsafe_am_i_under_a_jit_DO_NOT_USE() else "eager"
 
 
 def _trace() -> Any:

@@ -1,4 +1,4 @@
-"""A traceable function, compiled on its first call, and whether it needs float64."""
+"""A traceable function, compiled on its first call, and how it is to be compiled."""
 
 from __future__ import annotations
 
@@ -13,15 +13,21 @@ from declarative.layer.run import Result
 
 
 class Traced:
-    """`function(*arrays) -> Result`, with its compiled form; `wide` for solves in float64."""
+    """`function(*arrays) -> Result`, with its compiled form; `wide` for solves in float64.
 
-    def __init__(self, function: Callable[..., Result], wide: bool):
+    It is traced once, however often it is called. `staged`: a function of the user's is being traced, in
+    which nothing must be left but what the solve needs. Where a gradient is taken outside of `jit`, the
+    compiled function must stay one call, or its transpose would run step by step.
+    """
+
+    def __init__(self, function: Callable[..., Result], wide: bool, staged: bool):
         self.function = function
         self.wide = wide
+        self.staged = staged
 
     @cached_property
     def compiled(self) -> Callable[..., Result]:
-        return jax.jit(self.function)
+        return jax.jit(self.function, inline=self.staged)
 
     def precision(self) -> AbstractContextManager[Any]:
         """float64 whatever JAX's flag says, where the solve needs it."""
