@@ -174,7 +174,7 @@ def _robust(quick: _Solved, data: Quadratic, limits: _Limits) -> _Solved:
     )
 
 
-def _status(valid: Array, convex: Array, state: embedding.State, residual: Array, tol: Array) -> Array:
+def _status(valid: Array, convex: Array, state: embedding.Result, residual: Array, tol: Array) -> Array:
     code = jnp.where(residual <= jnp.sqrt(tol), Status.INACCURATE.code, Status.MAX_ITERATIONS.code)
     solved = (residual <= tol) & convex
     code = jnp.where(state.infeasible & ~solved, Status.INFEASIBLE.code, code)

@@ -23,6 +23,7 @@ SHORT_STEP = 1e-6  # below it the iteration has stalled
 STALLS = 3  # short steps in a row before giving up
 PATIENCE = 20  # steps without a better point before giving up,
 ENOUGH = 2  # and where the tolerance is met
+FAIR = 1e-8  # residual of a certificate that is believed where there is no solution
 
 
 Solve = Callable[[Array, Array], tuple[Array, Array]]
@@ -45,19 +46,27 @@ class State(NamedTuple):
     stalls: Array  # short steps in a row
     waiting: Array  # steps since `best`
     delta: Array  # regularisation, raised where a factorisation fails
+    infeasible: Array  # how well `now` proves it: the residual of the certificate, inf where it is none
+    unbounded: Array
+
+
+class Result(NamedTuple):
+    best: Iterate
+    steps: Array
     infeasible: Array
     unbounded: Array
 
 
-def iterate(problem: Scaled, equalities: int, tol: Array, target: Array, max_iter: Array) -> State:
+def iterate(problem: Scaled, equalities: int, tol: Array, target: Array, max_iter: Array) -> Result:
     """Runs until `best` meets the target, or the tolerance and no longer improves, or a certificate is
     found, or no progress is made."""
     eps = float(jnp.finfo(problem.q.dtype).eps)
     inequality = jnp.arange(problem.d.shape[0]) >= equalities
     delta = jnp.full_like(problem.cost, eps**0.575)
+    sharp = eps**0.6
 
     def going(state: State) -> Array:
-        done = (state.error < target) | state.infeasible | state.unbounded
+        done = (state.error < target) | (state.infeasible < sharp) | (state.unbounded < sharp)
         patience = jnp.where(state.error < tol, ENOUGH, PATIENCE)
         stuck = (state.stalls >= STALLS) | (state.waiting >= patience)
         return (state.steps < max_iter) & ~stuck & ~done
@@ -65,26 +74,20 @@ def iterate(problem: Scaled, equalities: int, tol: Array, target: Array, max_ite
     def body(state: State) -> State:
         return _advance(problem, inequality, equalities, state)
 
-    start = _start(problem, inequality, equalities, delta)
-    nothing = jnp.zeros_like(start.tau, dtype=bool)
-    count = jnp.zeros_like(nothing, dtype=jnp.int32)
-    first = State(
-        start, start, jnp.full_like(start.tau, jnp.inf), count, count, count, delta, nothing, nothing
-    )
-    last = lax.while_loop(going, body, first)
+    one = jnp.ones_like(problem.cost)
+    ahead = jnp.where(inequality, one, 0)
+    start = Iterate(jnp.zeros_like(problem.q), ahead, ahead, one, one)
+    never, count = jnp.inf * one, jnp.zeros_like(one, dtype=jnp.int32)
+    last = lax.while_loop(going, body, State(start, start, never, count, count, count, delta, never, never))
     # Where neither a solution nor a sharp certificate was reached, a fair one tells why.
-    infeasible, unbounded = _certificates(problem, inequality, last.now, 1e-8)
-    lost = last.error > tol
-    return last._replace(
-        infeasible=last.infeasible | lost & infeasible, unbounded=last.unbounded | lost & unbounded
-    )
+    limit = jnp.where(last.error > tol, FAIR, sharp)
+    return Result(last.best, last.steps, last.infeasible < limit, last.unbounded < limit)
 
 
 # ---- one step ----------------------------------------------------------------------------------
 
 
 def _advance(problem: Scaled, inequality: Array, equalities: int, state: State) -> State:
-    eps = float(jnp.finfo(problem.q.dtype).eps)
     moved, length = _step(problem, inequality, equalities, state.now, state.delta)
     healthy = jnp.isfinite(length) & jnp.all(jnp.isfinite(moved.x)) & jnp.all(jnp.isfinite(moved.z))
     now = _choose(healthy, moved, state.now)
@@ -93,7 +96,7 @@ def _advance(problem: Scaled, inequality: Array, equalities: int, state: State) 
     short = healthy & (length < SHORT_STEP)
     scale = 1 / jnp.maximum(now.tau, now.kappa)
     now = Iterate(*(scale * part for part in now))
-    infeasible, unbounded = _certificates(problem, inequality, now, eps**0.6)
+    infeasible, unbounded = _certificates(problem, inequality, now)
     return State(
         now=now,
         best=_choose(improved, now, state.best),
@@ -195,24 +198,7 @@ def _regularised(problem: Scaled, ratio: Array, equalities: int, delta: Array) -
     return approximate
 
 
-# ---- start, errors, certificates ---------------------------------------------------------------
-
-
-def _start(problem: Scaled, inequality: Array, equalities: int, delta: Array) -> Iterate:
-    """The least-squares point of CVXOPT, moved inside."""
-    ratio = jnp.where(inequality, jnp.ones_like(problem.d), 0)
-    x, z = _regularised(problem, ratio, equalities, delta)((-problem.q[:, None], problem.d[:, None]))
-    x, z = x[:, 0], z[:, 0]
-    x, z = jnp.where(jnp.isfinite(x), x, 0), jnp.where(jnp.isfinite(z), z, 0)
-    s = jnp.where(inequality, _inside(-z, inequality), 0)
-    z = jnp.where(inequality, _inside(z, inequality), z)
-    one = jnp.ones_like(problem.cost)
-    return Iterate(x, z, s, one, one)
-
-
-def _inside(v: Array, inequality: Array) -> Array:
-    least = jnp.min(jnp.where(inequality, v, jnp.inf), initial=jnp.inf)
-    return jnp.where(least < 1e-2, v + 1 - least, v)
+# ---- errors, certificates -------------------------------------------------------------------------------
 
 
 def _error(problem: Scaled, now: Iterate) -> Array:
@@ -235,30 +221,24 @@ def _error(problem: Scaled, now: Iterate) -> Array:
     )
 
 
-def _certificates(problem: Scaled, inequality: Array, now: Iterate, small: float) -> tuple[Array, Array]:
-    """Whether z proves that no point is feasible, and x that the objective falls without end.
+def _certificates(problem: Scaled, inequality: Array, now: Iterate) -> tuple[Array, Array]:
+    """How well z proves that no point is feasible, and x that the objective falls without end.
 
-    Farkas: z >= 0 on inequalities, E'z = 0, d'z < 0. Ray: P x = 0, E x + s = 0, s >= 0, q'x < 0. Each
-    equation must hold to `small` times the decrease, in the scaled and in the unscaled problem.
+    Farkas: z >= 0 on inequalities, E'z = 0, d'z < 0. Ray: P x = 0, E x + s = 0, s >= 0, q'x < 0. The
+    residual of the equations relative to the decrease, in the scaled or the unscaled problem.
     """
     P, q, E, d, columns, rows, _ = problem
     x, z, s = now.x, jnp.where(inequality, jnp.maximum(now.z, 0), now.z), now.s
+
+    def quality(decrease: Array, noise: Array, *residuals: Array) -> Array:
+        size = jnp.max(jnp.abs(jnp.concatenate(residuals)))
+        sound = (decrease > 10 * jnp.finfo(q.dtype).eps * noise) & (now.tau < now.kappa)
+        return jnp.where(sound, size / jnp.where(sound, decrease, 1), jnp.inf)
+
     Ez, Px, Ex = E.T @ z, P @ x, E @ x + s
-
-    def below(residual: Array, unit: Array, decrease: Array) -> Array:
-        size = jnp.maximum(
-            jnp.max(jnp.abs(residual), initial=0), jnp.max(jnp.abs(residual * unit), initial=0)
-        )
-        return size <= small * decrease
-
-    rise, fall = -(d @ z), -(q @ x)
-    noise = 10 * jnp.finfo(q.dtype).eps
-    infeasible = (rise > noise * (jnp.abs(d) @ jnp.abs(z))) & below(Ez, 1 / columns, rise)
-    unbounded = (
-        (fall > noise * (jnp.abs(q) @ jnp.abs(x))) & below(Px, 1 / columns, fall) & below(Ex, 1 / rows, fall)
-    )
-    vanishing = now.tau < now.kappa
-    return infeasible & vanishing, unbounded & vanishing
+    infeasible = quality(-(d @ z), jnp.abs(d) @ jnp.abs(z), Ez, Ez / columns)
+    unbounded = quality(-(q @ x), jnp.abs(q) @ jnp.abs(x), Px, Px / columns, Ex, Ex / rows)
+    return infeasible, unbounded
 
 
 def _choose(first: Array, a: Iterate, b: Iterate) -> Iterate:
