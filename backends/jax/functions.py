@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from declarative import ir
+from declarative.analyse import structure_of
+from declarative.analyse.separable import slopes as derivatives
 from declarative.backends.jax.printer import tidy
 from declarative.backends.jax.writer import Function, Scope, comment, count
 from declarative.dims import Dim
@@ -124,20 +126,38 @@ def projection(scope: Scope, variant: Variant) -> Form:
 
 
 def separable(scope: Scope, variant: Variant) -> Form:
-    """The objective, and the bounds of the flat unknowns where there are any."""
+    """First and second derivatives entry by entry, and the bounds where there are any."""
     found = variant.facts.separable
     assert found is not None
+    functions = slopes(scope)
     if all(isinstance(end, ir.Const) and abs(end.value) == math.inf for pair in found.bounds for end in pair):
-        return Form((cost(scope),), ("cost", "size"))
+        return Form(functions, ("slopes", "size"))
     function = Function(scope, [end for pair in found.bounds for end in pair])
-    sides = []
-    for side in (0, 1):
-        ends = zip(scope.problem.unknowns, (pair[side] for pair in found.bounds), strict=True)
-        parts = ", ".join(_stretched(function, end, unknown) for unknown, end in ends)
-        sides.append(f"    rt.flat({parts}, like=params),")
-    function.returns("return (", *sides, ")")
+    lower, upper = (_by_unknown(function, [pair[side] for pair in found.bounds]) for side in (0, 1))
+    function.returns("return (", f"    {lower},", f"    {upper},", ")")
     text = function.text("bounds(params)", "The least and the largest values of the unknowns.", unknowns=None)
-    return Form((cost(scope), text), ("cost", "size", "bounds"))
+    return Form((*functions, text), ("slopes", "size", "bounds"))
+
+
+def slopes(scope: Scope) -> tuple[str, ...]:
+    """`slopes(flat, params)` in formulas, or by differentiation of the cost where an atom has none."""
+    doc = "First and second derivatives of what is minimised, in each entry."
+    found = derivatives(scope.problem, structure_of(scope.problem))
+    if found is None:
+        function = Function(scope)
+        function.returns("return rt.entry_slopes(cost, flat, params)")
+        return cost(scope), function.text("slopes(flat, params)", doc, unknowns=None)
+    function = Function(scope, [part for pair in found for part in pair])
+    first, second = (_by_unknown(function, [pair[order] for pair in found]) for order in (0, 1))
+    function.returns("return (", f"    {first},", f"    {second},", ")")
+    return (function.text("slopes(flat, params)", doc, "unpack(flat, params)"),)
+
+
+def _by_unknown(function: Function, values: list[ir.Expr]) -> str:
+    """One value for each unknown, in its shape, as a flat vector."""
+    unknowns = function.scope.problem.unknowns
+    parts = ", ".join(_stretched(function, value, v) for value, v in zip(values, unknowns, strict=True))
+    return f"rt.flat({parts}, like=params)"
 
 
 def cost(scope: Scope) -> str:

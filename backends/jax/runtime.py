@@ -104,6 +104,16 @@ def mask_rows(rows: Array, mask: Array, neutral: float) -> Array:
     return jnp.where(mask.reshape(mask.shape + (1,) * (rows.ndim - 1)), rows, neutral)
 
 
+# ---- derivatives -------------------------------------------------------------------------------
+
+
+def entry_slopes(
+    cost: Callable[[Array, Any], Array], flat: Array, params: tuple[Any, ...]
+) -> tuple[Array, Array]:
+    """Gradient of a sum of functions of one entry each, and the diagonal of its Hessian."""
+    return jax.jvp(jax.grad(lambda z: cost(z, params)), (flat,), (jnp.ones_like(flat),))
+
+
 # ---- quadratic programs ------------------------------------------------------------------------
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from declarative.analyse.entries import Entries, summand
+from declarative.analyse.derivative import Derivatives, NoRule
+from declarative.analyse.entries import Entries, summand, total_of
 from declarative.analyse.facts import Separable
+from declarative.analyse.linear import Linear
 from declarative.analyse.regions import Bounds, Regions, bounds_of
 from declarative.analyse.structure import Structure
-from declarative.analyse.terms import terms
+from declarative.analyse.terms import ZERO, add, apply, is_zero, mul, terms
 from declarative.atoms import ATOMS
 from declarative.ir import Apply, Dual, Expr, Minimize, Problem, Unknown
 from declarative.walk import names
@@ -61,6 +63,45 @@ def _of_entries(core: Expr, unknowns: dict[str, Unknown], structure: Structure) 
     signs = structure.curvature.signs
     inner = summand(core, signs)
     return not x.type.shape or (inner is not None and _entrywise(inner, x, Entries(x, signs)))
+
+
+def slopes(problem: Problem, structure: Structure) -> tuple[tuple[Expr, Expr], ...] | None:
+    """First and second derivatives of what is minimised, entry by entry, for each unknown of a separable problem."""
+    statement = problem.statement
+    assert isinstance(statement, Minimize)
+    found = []
+    for variable in problem.unknowns:
+        x = Unknown(variable.name, variable.type)
+        derivatives, linear = Derivatives(x), Linear(structure)
+        first, second = ZERO, ZERO
+        for term in terms(statement.value, structure.constant, statement.sense):
+            if structure.constant(term.core) or x.name not in names(term.core):
+                continue
+            try:
+                slope, curvature = _differentiated(term.core, x, structure, derivatives, linear)
+            except NoRule:
+                return None
+            first = add(first, mul(term.coefficient, slope))
+            second = second if is_zero(curvature) else add(second, mul(term.coefficient, curvature))
+        found.append((first, second))
+    return tuple(found)
+
+
+def _differentiated(
+    core: Expr, x: Unknown, structure: Structure, derivatives: Derivatives, linear: Linear
+) -> tuple[Expr, Expr]:
+    """Derivatives of one term, summed where x is one number seen by many entries."""
+    inner = summand(core, structure.curvature.signs)
+    if inner is None:
+        affine = linear(core) if structure.curvature.affine(core) else None
+        if affine is None:
+            raise NoRule
+        return apply("reshape", affine.blocks[x.name, None], shape=x.type.shape), ZERO
+    slope = derivatives(inner)
+    curvature = derivatives(slope)
+    if x.type.shape or not inner.type.shape:
+        return slope, curvature
+    return total_of(slope, inner.type.shape), total_of(curvature, inner.type.shape)
 
 
 def _entrywise(expr: Expr, x: Unknown, entries: Entries) -> bool:

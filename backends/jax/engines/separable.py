@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
@@ -30,14 +29,17 @@ Operators = tuple[Callable[[Point], Point], Callable[[Point], Point]]
 
 
 class Faces(NamedTuple):
-    """Which entries lie at their bounds."""
+    """Which entries lie at their bounds, and the curvature of the others."""
 
     low: Array
     high: Array
+    curvature: Array
 
 
 class State(NamedTuple):
     z: Array
+    slope: Array  # at z
+    curvature: Array
     anchor: Array  # the last point at which the slope was defined
     low: Array
     high: Array
@@ -47,19 +49,16 @@ class State(NamedTuple):
 
 
 class Solver:
-    """`bounds(params)` gives the least and the largest values, infinite where open."""
+    """`slopes(z, params)` gives gradient and diagonal of the Hessian, `bounds(params)` the least and the largest
+    values, infinite where open."""
 
     def __init__(
         self,
-        cost: Callable[[Array, Params], Array],
+        slopes: Callable[[Array, Params], tuple[Array, Array]],
         size: Callable[[Params], int],
         bounds: Callable[[Params], tuple[Array, Array]] | None = None,
     ):
-        self._cost, self._size, self._bounds = cost, size, bounds
-
-    def _slopes(self, z: Array, p: Params) -> tuple[Array, Array]:
-        """Gradient and diagonal of the Hessian."""
-        return jax.jvp(jax.grad(lambda z: self._cost(z, p)), (z,), (jnp.ones_like(z),))
+        self._slopes, self._size, self._bounds = slopes, size, bounds
 
     def solve(self, p: Params, start: Array | None, options: SolveOptions) -> Root:
         first = iteration.initial(p, self._size(p), start)
@@ -68,13 +67,15 @@ class Solver:
         slopes = lambda z: self._slopes(z, p)  # noqa: E731
         infinite = jnp.full_like(first, jnp.inf)
         lower, upper = (-infinite, infinite) if self._bounds is None else self._bounds(p)
-        faces = Faces(jnp.zeros_like(first, bool), jnp.zeros_like(first, bool))
+        low = high = jnp.zeros_like(first, bool)
         if self._bounds is not None:
-            faces = Faces(_pushed(slopes, lower) >= 0, _pushed(slopes, upper) <= 0)
-        inner, lost = _first(slopes, first, lower, upper)
-        z = jnp.where(faces.low, lower, jnp.where(faces.high, upper, inner))
-        moving = ~(faces.low | faces.high)
-        last = _descended(slopes, State(z, z, lower, upper, infinite, moving, jnp.int32(0)), tol, limit)
+            low, high = _pushed(slopes, lower) >= 0, _pushed(slopes, upper) <= 0
+        held = low | high
+        start_at = _first(slopes, jnp.where(low, lower, jnp.where(high, upper, first)), lower, upper, held)
+        z, slope, curvature, lost = start_at
+        state = State(z, slope, curvature, z, lower, upper, infinite, ~held, jnp.int32(0))
+        last = _descended(slopes, state, tol, limit)
+        moving = ~held
         away = jnp.any(jnp.abs(last.z) > iteration.FAR)
         residual = jnp.max(jnp.where(last.moving, _error(last), 0), initial=0)
         code = iteration.verdict(residual, tol, last.steps, limit)
@@ -83,10 +84,10 @@ class Solver:
         code = jnp.where(jnp.any(lost & moving), Status.DIVERGED.code, code)
         code = jnp.where(jnp.any(lower > upper), Status.INFEASIBLE.code, code).astype(jnp.int8)
         none = jnp.zeros(0, first.dtype)
-        return Root(Point(last.z, none, none), faces, code, last.steps, residual)
+        return Root(Point(last.z, none, none), Faces(low, high, last.curvature), code, last.steps, residual)
 
     def optimality(self, y: Point, p: Params, fixed: Faces) -> Point:
-        slope = jax.grad(lambda z: self._cost(z, p))(y.z)
+        slope, _ = self._slopes(y.z, p)
         if self._bounds is None:
             return y._replace(z=slope)
         lower, upper = self._bounds(p)
@@ -95,8 +96,7 @@ class Solver:
 
     def linear(self, y: Point, p: Params, fixed: Faces) -> Operators:
         """The Jacobian is diagonal."""
-        _, curvature = self._slopes(y.z, p)
-        diagonal = jnp.where(fixed.low | fixed.high, 1, curvature)
+        diagonal = jnp.where(fixed.low | fixed.high, 1, fixed.curvature)
 
         def solve(rhs: Point) -> Point:
             return rhs._replace(z=rhs.z / diagonal)
@@ -134,30 +134,34 @@ def _pushed(slopes: Slopes, bound: Array) -> Array:
     return jnp.where(there & jnp.isfinite(slope), slope, jnp.nan)
 
 
-def _first(slopes: Slopes, z: Array, lower: Array, upper: Array) -> tuple[Array, Array]:
-    """For each entry the first point, z if possible, between the bounds that has a slope; and which have none."""
+def _first(
+    slopes: Slopes, z: Array, lower: Array, upper: Array, held: Array
+) -> tuple[Array, Array, Array, Array]:
+    """For each entry the first point, z if possible, between the bounds that has a slope; its slope and curvature;
+    and which entries have none. Those that are held stay."""
     width = jnp.where(jnp.isfinite(upper - lower), upper - lower, 2)
     inner = jnp.where(jnp.isfinite(lower), lower + width / 2, upper - width / 2)
     others = jnp.stack([*(jnp.full_like(z, s) for s in STARTS), _defined(inner, 0)])
 
-    def lost(point: Array) -> Array:
+    def at(point: Array) -> tuple[Array, Array, Array, Array]:
         slope, curvature = slopes(point)
-        return ~(jnp.isfinite(slope) & jnp.isfinite(curvature) & (point >= lower) & (point <= upper))
+        good = jnp.isfinite(slope) & jnp.isfinite(curvature) & (point >= lower) & (point <= upper)
+        return point, slope, curvature, ~(good | held)
 
-    def another(carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-        point, bad, tried = carry
-        point = jnp.where(bad, others[tried], point)
-        return point, lost(point), tried + 1
+    def another(carry: tuple[Any, Array]) -> tuple[Any, Array]:
+        (point, _, _, bad), tried = carry
+        return at(jnp.where(bad, others[tried], point)), tried + 1
 
-    first = (z, lost(z), jnp.int32(0))
-    return lax.while_loop(lambda c: jnp.any(c[1]) & (c[2] < others.shape[0]), another, first)[:2]
+    open_ = lambda carry: jnp.any(carry[0][3]) & (carry[1] < others.shape[0])  # noqa: E731
+    found: tuple[Array, Array, Array, Array] = lax.while_loop(open_, another, (at(z), jnp.int32(0)))[0]
+    return found
 
 
 def _descended(slopes: Slopes, state: State, tol: Array, limit: int) -> State:
     rounding = 64 * jnp.finfo(state.z.dtype).eps
 
     def advance(s: State) -> State:
-        slope, curvature = slopes(s.z)
+        slope, curvature = s.slope, s.curvature
         known = jnp.isfinite(slope)
         right = jnp.where(known, slope > 0, s.z > s.anchor)  # the minimiser lies to the left
         left = jnp.where(known, slope < 0, s.z < s.anchor)
@@ -179,8 +183,10 @@ def _descended(slopes: Slopes, state: State, tol: Array, limit: int) -> State:
         ended = jnp.where(sound, small, known & (jnp.abs(step) <= rounding * (1 + jnp.abs(z))))
         moving = s.moving & ~ended & (jnp.abs(z) <= iteration.FAR)
         keep = lambda new, old: jnp.where(s.moving, new, old)  # noqa: E731
+        z = keep(z, s.z)
         return State(
-            keep(z, s.z),
+            z,
+            *slopes(z),
             keep(jnp.where(known, s.z, s.anchor), s.anchor),
             keep(low, s.low),
             keep(high, s.high),

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from declarative.backends.jax import runtime
 from declarative.backends.jax.engines import separable
 from declarative.layer.contract import SolveOptions
 from declarative.layer.implicit import differentiable
@@ -33,9 +34,11 @@ def solver(entry: Entry, *ends: float) -> separable.Solver:
     def bounds(p: Any) -> Any:
         return tuple(jnp.full_like(p[0], end) for end in ends)
 
-    return separable.Solver(
-        lambda z, p: jnp.sum(entry(z, p[0])), lambda p: p[0].size, bounds if ends else None
-    )
+    return of_cost(lambda z, p: jnp.sum(entry(z, p[0])), lambda p: p[0].size, bounds if ends else None)
+
+
+def of_cost(cost: Any, size: Any, bounds: Any = None) -> separable.Solver:
+    return separable.Solver(lambda z, p: runtime.entry_slopes(cost, z, p), size, bounds)
 
 
 def status(one: separable.Solver, v: Any, **options: Any) -> tuple[Any, Status, DerivativeStatus]:
@@ -88,9 +91,7 @@ def test_solutions_and_derivatives(entry: Entry, ends: tuple[float, ...]) -> Non
 
 
 def test_the_derivative_in_a_bound() -> None:
-    one = separable.Solver(
-        lambda z, p: jnp.sum((z - 1) ** 2), lambda p: 2, lambda p: (jnp.full(2, -jnp.inf), p[0])
-    )
+    one = of_cost(lambda z, p: jnp.sum((z - 1) ** 2), lambda p: 2, lambda p: (jnp.full(2, -jnp.inf), p[0]))
     solve = differentiable(one)
     bound = jnp.array([0.5, 3.0])
     np.testing.assert_allclose(solve((bound,), None).y.z, [0.5, 1.0])
@@ -105,7 +106,7 @@ def test_kinked_slopes_end_exactly() -> None:
         gap = jnp.abs(z[0] - p[0])
         return jnp.sum(jnp.where(gap < 0.1, gap**2 / 2, 0.1 * (gap - 0.05)))
 
-    one = separable.Solver(cost, lambda p: 1)
+    one = of_cost(cost, lambda p: 1)
     found, code, derivative = status(one, points)
     assert (code, derivative) == (Status.SOLVED, DerivativeStatus.REGULAR)
     assert abs(jax.grad(cost)(found.y.z, (points,))[0]) <= 1e-14
