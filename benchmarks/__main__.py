@@ -57,8 +57,8 @@ def parser() -> argparse.ArgumentParser:
         "--peers", default="benchmarks.peers", metavar="MODULE", help="where the table CONTENDERS is"
     )
     made.add_argument("--seed", type=int, default=0, help="of the order of contenders in a round")
-    made.add_argument("--budget", type=float, default=20, help="seconds of rounds for a contender on a case")
-    made.add_argument("--limit", type=float, default=180, help="seconds to wait for an answer")
+    made.add_argument("--budget", type=float, default=10, help="seconds of rounds for a contender on a case")
+    made.add_argument("--limit", type=float, default=120, help="seconds to wait for an answer")
     made.add_argument("-o", "--out", type=Path, help=f"folder of speed.json, .md and .png; {OUT} by default")
     made.add_argument("--list", action="store_true", help="the cases and contenders, and stop")
     return made

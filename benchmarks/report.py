@@ -95,12 +95,12 @@ def to_markdown(run: Run) -> str:
     cases = run.cases()
     parts = [
         "# Speed",
-        "Forward and backward: the value of sum(weights * solution) and its gradient in every array, float64. "
-        "Times are medians over interleaved rounds: CPU time with one thread, wall time with all. *Ratio* is to "
-        "the fastest peer whose solution and gradients are right to 1e-3; errors are relative to an exact "
-        "answer, the gradients' the worst over the arrays. *First* is the first call from arrays to result, "
-        "compilation included and imports not; *peak* the largest resident memory of the process, and what of it "
-        "there was after imports. A wrong answer is marked, and its time counts for nothing.",
+        "Forward and backward: the value of sum(weights * solution) and its gradient in every array, float64. Times "
+        "are medians over interleaved rounds: CPU time with one thread, wall time with all. *Ratio* is to the fastest "
+        "peer whose solution and gradients are right to 1e-3; errors are relative to an exact answer, the gradients' "
+        "the worst over the arrays. *First* is the first call from arrays to result, compilation included and imports "
+        "not, by the same clock; *peak* the largest resident memory of the process, and what of it there was after "
+        "imports. A wrong answer is marked, and its time counts for nothing.",
         f"`{run.command}`, {run.date}, seed {run.seed}. " + ", ".join(run.machine.values()) + ".",
         "![Time of each contender over ours](speed.png)",
         "## Summary",
@@ -160,6 +160,7 @@ def table(rows: Sequence[Row]) -> str:
             continue
         worst = max(row.gradient_errors, key=lambda name: row.gradient_errors[name], default="")
         mark = f"**wrong** in {worst}, " if row.verdict == "wrong" else ""
+        first = row.first_cpu if row.threads == "1" else row.first_wall
         cells = [
             name,
             f"{row.time * 1e3:.3g}",
@@ -167,7 +168,7 @@ def table(rows: Sequence[Row]) -> str:
             f"{clock(row) / clock(best):.2f}" if best else "–",
             error(row.solution_error),
             mark + error(row.gradient_error),
-            "–" if row.first_wall is None else f"{row.first_wall:.2f}",
+            "–" if first is None else f"{first:.2f}",
             "–" if row.peak is None or row.base is None else f"{row.peak:.0f} ({row.base:.0f})",
         ]
         lines.append(f"| {' | '.join(cells)} |")

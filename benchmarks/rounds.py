@@ -29,8 +29,8 @@ Verdict = Literal["right", "wrong", "failed", "absent"]
 class Settings:
     rounds: int = 9
     threads: str = "1"
-    budget: float = 20.0  # seconds of rounds that a contender may take on a case
-    limit: float = 180.0  # seconds for an answer
+    budget: float = 10.0  # seconds of rounds that a contender may take on a case
+    limit: float = 120.0  # seconds for an answer
     pythons: tuple[tuple[str, str], ...] = ()  # pattern of contenders, interpreter
     peers: str = "benchmarks.peers"  # module with the table of contenders
 

@@ -14,7 +14,11 @@ def quadratic(case: Case) -> Prepared:
     solver = QPFunction(verbose=-1, check_Q_spd=False)
 
     def solve(*tensors: torch.Tensor) -> torch.Tensor:
-        given = dict(zip(order, tensors, strict=True))
+        given = {
+            # Of what it repeats over the batch itself, it gives the mean of the gradients.
+            name: tensor.expand(case.batch, *tensor.shape) if name in case.shared else tensor
+            for name, tensor in zip(order, tensors, strict=True)
+        }
         return solver(*(given.get(name, torch.empty(0)) for name in ("P", "q", "G", "h", "A", "b")))
 
     return torch_run(solve, case)
