@@ -24,8 +24,19 @@ class Source(NamedTuple):
     what: Any
 
 
+def arrays(sources: tuple[Source, ...], given: list[Any]) -> list[Any]:
+    """The arrays of a solve out of the arrays and numbers of a call."""
+    return [
+        what if place is None else given[place] if what is None else np.asarray(given[place], what)
+        for place, what in sources
+    ]
+
+
 class Call:
-    """The matched arguments `found`, looked at in turn: static ones, arrays, shapes, kinds, dtypes."""
+    """The matched arguments `found`, looked at in turn: static ones, arrays, shapes, kinds, dtypes.
+
+    `given` has their arrays and numbers in the order of the call, `sources` the way to the solve's.
+    """
 
     def __init__(self, program: Program, found: Mapping[str, Any], options: Options, full: bool):
         given = {**program.defaults, **found}
@@ -35,23 +46,18 @@ class Call:
 
         sorted_out = [_sorted(param, given[param.name]) for param in params]
         leaves = [leaf for leaves, _ in sorted_out for leaf in leaves]
-        arrays = tuple(p for p in params if p.type.base != "any" and p.name in found)
+        shaped = tuple(p for p in params if p.type.base != "any" and p.name in found)
         shapes = {leaf.name: leaf.shape for leaf in leaves if leaf.core and leaf.name in found}
         start = _start_leaves(program, options)
-        self.bound = bind.shapes(arrays, shapes, _static_sizes(program.problem, static))
+        self.bound = bind.shapes(shaped, shapes, _static_sizes(program.problem, static))
         self.kind = values.kind_of([*leaves, *start])
         self.traced = values.traced([*leaves, *start])
         solve, out = values.dtypes(leaves, self.kind)
         self.module: Emitted = program.load(static)
         self.by_name = {leaf.name: leaf.value for leaf in leaves if leaf.core}
         start_leads, batch = _start_leads(program.solved, start, self.bound)
-        self.arrays = [
-            _array(
-                leaf, solve, None if leaf.name in found else _shape(program.problem, leaf.name, self.bound)
-            )
-            for leaf in leaves
-        ] + [_array(leaf, solve, None) for leaf in start]
-        self.sources = _sources(found, leaves, self.arrays)
+        self.given = [leaf.value for name in found for leaf in leaves if leaf.name == name]
+        self.sources = self._sources(program, found, leaves, start, solve)
         self.structure = Structure(
             params=tuple(tree for _, tree in sorted_out),
             leads=(
@@ -67,22 +73,29 @@ class Call:
             full=full,
         )
 
-
-def _sources(found: Mapping[str, Any], leaves: list[values.Leaf], arrays: list[Any]) -> tuple[Source, ...]:
-    """Where each array of the call comes from, so that calls of the same key need not be sorted again."""
-    own = [leaf.name for leaf in leaves]
-    first, count = {}, 0
-    for name in found:
-        first[name] = count
-        count += own.count(name)
-    sources: list[Source] = []
-    for at, leaf in enumerate(leaves):
-        if leaf.name in found:
-            place = first[leaf.name] + own[:at].count(leaf.name)
-            sources.append(Source(place, None if leaf.kind is not None else arrays[at].dtype))
-        else:
-            sources.append(Source(None, arrays[at]))
-    return (*sources, *(Source(None, array) for array in arrays[len(leaves) :]))
+    def _sources(
+        self,
+        program: Program,
+        found: Mapping[str, Any],
+        leaves: list[values.Leaf],
+        start: list[values.Leaf],
+        dtype: str,
+    ) -> tuple[Source, ...]:
+        """Where each array of the solve comes from; calls of the same key need not be sorted again."""
+        own = [leaf.name for leaf in leaves]
+        first, count = {}, 0
+        for name in found:
+            first[name] = count
+            count += own.count(name)
+        sources: list[Source] = []
+        for at, leaf in enumerate(leaves):
+            if leaf.name not in found:
+                shape = _shape(program.problem, leaf.name, self.bound)
+                sources.append(Source(None, np.broadcast_to(_array(leaf, dtype), shape)))
+                continue
+            number = None if leaf.kind is not None else _array(leaf, dtype).dtype
+            sources.append(Source(first[leaf.name] + own[:at].count(leaf.name), number))
+        return (*sources, *(Source(None, _array(leaf, dtype)) for leaf in start))
 
 
 def static_value(param: ir.Parameter, value: Any) -> Any:
@@ -134,12 +147,11 @@ def _shape(problem: ir.Problem, name: str, bound: Bound) -> tuple[int, ...]:
     return bind.shape_of(param.type.shape, bound.sizes)
 
 
-def _array(leaf: values.Leaf, dtype: str, stretch: tuple[int, ...] | None) -> Any:
+def _array(leaf: values.Leaf, dtype: str) -> Any:
     """The value as the adapter takes it; plain numbers follow the dtype of the solve."""
     if leaf.kind is not None:
         return leaf.value
-    array = np.asarray(leaf.value, dtype if leaf.dtype == "float" else None)
-    return array if stretch is None else np.broadcast_to(array, stretch)
+    return np.asarray(leaf.value, dtype if leaf.dtype == "float" else None)
 
 
 def _start_leaves(program: Program, options: Options) -> list[values.Leaf]:

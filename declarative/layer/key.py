@@ -58,12 +58,21 @@ def _number(value: Any) -> Hashable:
 
 def _array(value: Any) -> Hashable:
     """What an array is besides its entries; None for anything else."""
-    if isinstance(value, np.ndarray | np.generic | jax.Array):
+    if isinstance(value, np.ndarray | np.generic):
         return type(value), value.shape, value.dtype
+    if isinstance(value, jax.Array):
+        return type(value), value.shape, value.dtype, spread(value)
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(value, torch.Tensor):
         return torch.Tensor, value.shape, value.dtype, value.device, torch.get_default_dtype()
     return None
+
+
+def spread(value: Any) -> bool:
+    """Whether a JAX array lies on more than one device."""
+    return (
+        isinstance(value, jax.Array) and not isinstance(value, jax.core.Tracer) and len(value.devices()) > 1
+    )
 
 
 def _constant(value: Any) -> Hashable:

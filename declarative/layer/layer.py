@@ -13,8 +13,9 @@ import jax
 from declarative import ir
 from declarative.layer import bind, run, values
 from declarative.layer.adapters import Traced, adapter
+from declarative.layer.batches import Batches
 from declarative.layer.call import Call
-from declarative.layer.key import Keys
+from declarative.layer.key import Keys, spread
 from declarative.layer.options import Options
 from declarative.layer.program import Program
 from declarative.layer.promises import check_promises
@@ -38,6 +39,7 @@ class Layer:
         self._recompile = recompile
         self._cache: dict[Any, Traced] = {}  # compiled functions by the structure of a call
         self._ready: dict[Any, Ready] = {}  # the same by the key of a call
+        self._batches = Batches()
         self._keys = Keys(program.given)
         self._watch = Watch(program.problem.name, options.on_fail == "raise")
         self.__name__ = program.problem.name
@@ -140,13 +142,14 @@ class Layer:
             call = self._call(args, kwargs, full)
             if check:
                 check_promises(self._program.problem, call.by_name, call.bound)
-            result = adapter(call.kind)(self._traced(call), call.arrays)
+            result = self._prepared(call).run(call.given)
         else:
             key, leaves = (full, jax.config.read("jax_enable_x64"), values.place(), outside[0]), outside[1]
             ready = self._ready.get(key)
             if ready is None:
-                call = self._call(args, kwargs, full)
-                ready = self._ready[key] = Ready(self._traced(call), adapter(call.kind), call.sources)
+                ready = self._ready[key] = self._prepared(self._call(args, kwargs, full))
+            elif self._batches.stays(ready.padding):
+                ready = self._ready[key] = self._prepared(self._call(args, kwargs, full), stays=True)
             result = ready.run(leaves)
         self._watch.see(result.facts["status"])
         return result
@@ -155,11 +158,15 @@ class Layer:
         found = bind.match(self.__name__, self._program.given, args, kwargs)
         return Call(self._program, found, self._options, full)
 
-    def _traced(self, call: Call) -> Traced:
+    def _prepared(self, call: Call, stays: bool = False) -> Ready:
+        """`stays`: a size of batch that came so often is worth a compilation of its own."""
+        structure, padding = call.structure, None
+        if not call.traced and not any(map(spread, call.given)):
+            structure, padding = self._batches.rounded(structure, stays)
         staged = values.place() == "jit"
-        key = (call.structure, call.traced, staged)
+        key = (structure, call.traced, staged)
         if key not in self._cache:
-            function = run.function(call.module, call.structure, self._options)
-            wide = call.structure.solve_dtype == "float64" and not call.traced
+            function = run.function(call.module, structure, self._options)
+            wide = structure.solve_dtype == "float64" and not call.traced
             self._cache[key] = Traced(function, wide, staged)
-        return self._cache[key]
+        return Ready(self._cache[key], adapter(call.kind), call.sources, padding)

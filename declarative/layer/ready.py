@@ -4,28 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from declarative.layer.adapters import Adapter, Traced
-from declarative.layer.call import Source
+from declarative.layer.batches import Padding
+from declarative.layer.call import Source, arrays
 from declarative.layer.run import Result
 
 
 class Ready:
     """The compiled function, and the way from the leaves of a key to its arrays."""
 
-    def __init__(self, traced: Traced, adapter: Adapter, sources: tuple[Source, ...]):
+    def __init__(
+        self, traced: Traced, adapter: Adapter, sources: tuple[Source, ...], padding: Padding | None
+    ):
         self._traced, self._adapter = traced, adapter
         as_given = all(place == at and what is None for at, (place, what) in enumerate(sources))
         self._sources = None if as_given else sources
+        self.padding = padding
 
     def run(self, leaves: list[Any]) -> Result:
-        return self._adapter(self._traced, self.arrays(leaves))
-
-    def arrays(self, leaves: list[Any]) -> list[Any]:
-        if self._sources is None:
-            return leaves
-        return [
-            what if place is None else leaves[place] if what is None else np.asarray(leaves[place], what)
-            for place, what in self._sources
-        ]
+        given = leaves if self._sources is None else arrays(self._sources, leaves)
+        return self._adapter(self._traced, given, self.padding)

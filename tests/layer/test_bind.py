@@ -121,7 +121,7 @@ def test_shared_data_are_not_copied() -> None:
     layer = toy()
     made = call.Call(layer._program, {"A": jnp.eye(3), "b": jnp.ones((1000, 3))}, layer.options, False)
     function = run.function(made.module, made.structure, layer.options)
-    text = str(jax.make_jaxpr(function)(*map(jnp.asarray, made.arrays)))
+    text = str(jax.make_jaxpr(function)(*map(jnp.asarray, call.arrays(made.sources, made.given))))
     assert "[1000,3]" in text
     assert "[1000,3,3]" not in text
 

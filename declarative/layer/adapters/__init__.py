@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from declarative.layer.adapters.traced import Traced as Traced
+from declarative.layer.batches import Padding
 from declarative.layer.run import Result
 from declarative.layer.values import Kind
 
-Adapter = Callable[[Traced, list[Any]], Result]
+Adapter = Callable[[Traced, list[Any], Padding | None], Result]
 
 
 def adapter(kind: Kind) -> Adapter:

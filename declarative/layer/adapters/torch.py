@@ -17,23 +17,28 @@ import numpy as np
 import torch
 
 from declarative.layer.adapters.traced import Traced
+from declarative.layer.batches import Padding
 from declarative.layer.run import Result
 
 Pair = tuple[tuple[Any, ...], tuple[Any, ...]]
 
 
-def call(traced: Traced, arrays: list[Any]) -> Result:
+def call(traced: Traced, arrays: list[Any], padding: Padding | None) -> Result:
     """The result as tensors on the device of the arguments; `values` carry gradients."""
     function: Function = traced.__dict__.setdefault("as_torch", _flat(traced))
     device = next(a.device for a in arrays if isinstance(a, torch.Tensor))
     tensors = [
         a if isinstance(a, torch.Tensor) else torch.as_tensor(np.array(a), device=device) for a in arrays
     ]
+    if padding is not None:  # by PyTorch, so that its gradients pass through
+        tensors = padding.fill(tensors, _lengthened)
     learns = torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
     if learns or _transformed():
         outputs = _Function.apply(function, {} if learns else None, *tensors)
     else:
         outputs = _Function.forward(function, None, *tensors)
+    if padding is not None:
+        outputs = [output[: padding.size] for output in outputs]
     values, facts = function.trees
     split = values.num_leaves
     return Result(jax.tree.unflatten(values, outputs[:split]), jax.tree.unflatten(facts, outputs[split:]))
@@ -191,6 +196,10 @@ def _moving(arrays: tuple[jax.Array, ...]) -> tuple[tuple[jax.Array, ...], Calla
 def _filled(tensor: torch.Tensor | None, like: tuple[Any, Any, Any]) -> torch.Tensor:
     shape, dtype, device = like
     return torch.zeros(shape, dtype=dtype, device=device) if tensor is None else tensor
+
+
+def _lengthened(tensor: torch.Tensor, extra: int) -> torch.Tensor:
+    return torch.cat([tensor, tensor[-1:].expand(extra, *tensor.shape[1:])])
 
 
 def _transformed() -> bool:
