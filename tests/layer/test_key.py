@@ -89,7 +89,7 @@ def test_the_second_call_binds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("looked at twice")
 
     monkeypatch.setattr(Call, "__init__", never)
-    monkeypatch.setattr(Layer, "_traced", never)
+    monkeypatch.setattr(Layer, "_prepared", never)
     for args, before, x in zip(calls, first, kept, strict=True):
         again = layer(*args)
         assert type(again.x) is type(before.x)
