@@ -15,7 +15,7 @@ from declarative.atoms.record import Curvature, Sign
 from declarative.ir import Apply, Expr, Index, Unknown
 from declarative.walk import constant as number
 
-_FUNCTIONS = frozenset("add sub mul div neg pow square inv_pos".split())
+_FUNCTIONS = frozenset("add sub mul div neg pow square abs inv_pos".split())
 _FUNCTIONS |= frozenset("sqrt exp log log1p expm1 tanh sigmoid softplus".split())
 _LINEAR = frozenset(["add", "sub", "neg", "mul", "div"])
 _TOO_DEEP = 3  # functions of functions beyond which it is not attempted either
@@ -73,7 +73,7 @@ def _prove(expr: Apply, base: Expr, signs: Signs) -> Curvature:
             function = _Translation(variable, base, signs)(expr)
     except _Undefined:
         return Curvature.UNKNOWN
-    if _nesting(function) > _TOO_DEEP:
+    if function.has(sympy.Abs) or _nesting(function) > _TOO_DEEP:  # the square of |t| is that of t
         return Curvature.UNKNOWN
     second = sympy.diff(function, variable, 2)
     if second.count_ops() > _TOO_LONG:
@@ -181,6 +181,8 @@ class _Translation:
                 return self._power(a, args[1])
             case "square":
                 return a**2
+            case "abs":
+                return sympy.Abs(a)
             case "sqrt":
                 self._require(a, a.is_nonnegative)
                 return sympy.sqrt(a)

@@ -293,6 +293,7 @@ def _smallest_entry(expr: Expr) -> Expr:
 
 def region(pieces: list[Piece]) -> Region | tuple[Bounds, Plane] | None:
     """The intersection, where it is known: a named set, or bounds with one plane."""
+    pieces = list(dict.fromkeys(pieces))
     named = [piece for piece in pieces if isinstance(piece, Region) and piece != SYMMETRIC]
     planes = [piece for piece in pieces if isinstance(piece, Plane)]
     bounds = bounds_of(pieces)

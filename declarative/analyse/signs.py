@@ -110,9 +110,10 @@ class Signs:
     # ---- strict positivity --------------------------------------------------------------------
 
     def _compute_positive(self, expr: Expr) -> bool:
+        value = number(expr)
+        if value is not None:
+            return value > 0
         match expr:
-            case Const(value=value):
-                return value > 0
             case Size(dim=dim):  # an axis has an entry, otherwise there is nothing to be said about it
                 return bool(dim.terms) and all(factor > 0 for _, factor in dim.terms)
             case Param() | Unknown():
@@ -271,7 +272,9 @@ def transposed(expr: Expr) -> Expr:
 
 
 def as_quadratic(expr: Expr) -> tuple[Expr, Expr | None] | None:
-    """(x, M) for a scalar spelt x' @ M @ x, x' @ x, dot(x, x) or quad_form(x, M); M None is the identity.
+    """(x, M) for a scalar spelt x' @ M @ x, x' @ x, dot(x, x), sum(x * (M @ x)) or quad_form(x, M).
+
+    M None is the identity.
 
     Constant factors anywhere in the product, as in `1/2 * x' @ M @ x`, are in M.
     """
@@ -279,6 +282,8 @@ def as_quadratic(expr: Expr) -> tuple[Expr, Expr | None] | None:
         return None
     if expr.atom == "quad_form":
         return expr.args[0], expr.args[1]
+    if expr.atom == "sum" and isinstance(expr.args[0], Apply):
+        return _summed_product(expr.args[0])
     if expr.atom not in ("matmul", "dot"):
         return None
     term = pulled(expr, _free_of_unknowns)
@@ -288,6 +293,14 @@ def as_quadratic(expr: Expr) -> tuple[Expr, Expr | None] | None:
         return found
     vector, matrix = found
     return vector, mul(term.coefficient, eye(vector.type.shape[0]) if matrix is None else matrix)
+
+
+def _summed_product(inner: Apply) -> tuple[Expr, Expr | None] | None:
+    """sum(x * (M @ x)) as x' @ M @ x."""
+    if inner.atom != "mul" or any(len(arg.type.shape) != 1 for arg in inner.args):
+        return None
+    found = as_quadratic(apply("matmul", *inner.args, span=inner.span))
+    return found if found is not None and found[1] is not None else None
 
 
 def _free_of_unknowns(expr: Expr) -> bool:
