@@ -209,10 +209,19 @@ class Linear:
 
 
 def times(left: Expr, right: Expr) -> Expr:
-    """left @ right without identities."""
+    """left @ right without identities; of the same rows of one, a diagonal of ones and zeros."""
     if is_eye(left):
         return right
-    return left if is_eye(right) else apply("matmul", left, right)
+    if is_eye(right):
+        return left
+    match left, right:
+        case Apply(atom="transpose", args=(rows,)), Index(array=whole, items=(Slice() as part, *_)):
+            if rows == right and is_eye(whole):
+                size = whole.type.shape[0]
+                lengths = ((zeros, part.lower), (ones, part.upper - part.lower), (zeros, size - part.upper))
+                parts = [make((length,)) for make, length in lengths if length != NOUGHT]
+                return apply("diag", apply("concat", *parts, axis=0) if len(parts) > 1 else parts[0])
+    return apply("matmul", left, right)
 
 
 def transposed(matrix: Expr) -> Expr:

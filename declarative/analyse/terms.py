@@ -195,8 +195,12 @@ def pulled(expr: Expr, constant: Predicate) -> Term:
 
 
 def _inside_sum(outer: Apply, inner: Apply, constant: Predicate, sign: int) -> Iterator[Term]:
-    """sum(c * e) with a scalar c is c * sum(e)."""
+    """sum(c * e) with a scalar c is c * sum(e), and a sum of sums is one sum."""
     match inner:
+        case Apply(atom="add" | "sub", args=(left, right)) if left.type.shape == right.type.shape:
+            yield from terms(apply("sum", left, span=outer.span), constant, sign)
+            second = sign if inner.atom == "add" else -sign
+            yield from terms(apply("sum", right, span=outer.span), constant, second)
         case Apply(atom="mul", args=(left, right)) if constant(left) and not left.type.shape:
             for term in terms(apply("sum", right, span=outer.span), constant, sign):
                 yield term.times(left)

@@ -68,14 +68,21 @@ def _reduced(node: Reduce, structure: Structure) -> Expr:
 
 def _total(node: Reduce, values: Expr, structure: Structure) -> Expr:
     """The reduction of an array; a sum of multiples of unknowns is an inner product."""
+    if node.op != "sum":
+        return apply(node.op, values, span=node.span)
     match values:
-        case Apply(atom="mul", args=(left, right)) if node.op == "sum" and len(values.type.shape) == 1:
+        case Apply(atom="add" | "sub", args=(left, right)) if left.type.shape == right.type.shape:
+            parts = (_total(node, left, structure), _total(node, right, structure))
+            return apply(values.atom, *parts, span=node.span)
+        case Apply(atom="mul", args=(left, right)) if len(values.type.shape) == 1:
             affine = map(structure.curvature.affine, values.args)
             if left.type.shape == right.type.shape and left != right and all(affine):
                 return apply("matmul", left, right, span=node.span)
-        case Apply(atom="sum", args=(inner,)) if node.op == "sum" and len(inner.type.shape) == 2:
+        case Apply(atom="sum", args=(Apply(atom="square", args=(base,)),)):
+            return apply("sum_squares", base, span=node.span)
+        case Apply(atom="sum", args=(inner,)):
             return apply("sum", inner, span=node.span)
-    return apply(node.op, values, span=node.span)
+    return apply("sum", values, span=node.span)
 
 
 def _row(node: Equality | Inequality) -> Node:
