@@ -18,6 +18,9 @@ from declarative.layer.status import DerivativeStatus, Status
 FAR = 1e12
 """An iterate this much larger than its start has run away."""
 
+ARMIJO = 1e-4
+"""The share of the decrease that the slope promises with which a step is content."""
+
 
 def tolerance(options: SolveOptions, dtype: jnp.dtype, double: float, single: float) -> Array:
     chosen = options.tol if options.tol is not None else double if dtype == jnp.float64 else single
@@ -36,12 +39,18 @@ def defined(value: Callable[[Array], Array], z: Array, moving: bool = False) -> 
 
     With `moving` the slope must not vanish, unless the value does: the point is no dead end.
     """
-    starts = jnp.concatenate([z[None], jnp.outer(jnp.asarray([1, 0.1, -1], z.dtype), jnp.ones_like(z))])
-    values, slopes = jax.vmap(jax.value_and_grad(value))(starts)
-    good = jnp.isfinite(values) & jnp.all(jnp.isfinite(slopes), axis=1)
-    if moving:
-        good &= jnp.any(slopes != 0, axis=1) | (values == 0)
-    return starts[jnp.argmax(good)]
+
+    def good(z: Array) -> Array:
+        height, slope = jax.value_and_grad(value)(z)
+        sound = jnp.isfinite(height) & all_finite(slope)
+        return sound & (jnp.any(slope != 0) | (height == 0)) if moving else sound
+
+    def another() -> Array:
+        starts = jnp.outer(jnp.asarray([1, 0.1, -1], z.dtype), jnp.ones_like(z))
+        found = jax.vmap(good)(starts)
+        return jnp.where(jnp.any(found), starts[jnp.argmax(found)], z)
+
+    return linalg.lazily(~good(z), another, z)
 
 
 def relative(step: Array, z: Array) -> Array:
@@ -64,18 +73,24 @@ def invalid(code: Array, *data: Array) -> Array:
 
 
 def line_search(
-    merit: Callable[[Array], Array], z: Array, step: Array, value: Array, slope: Array, longest: int = 0
+    merit: Callable[[Array], Array],
+    z: Array,
+    step: Array,
+    value: Array,
+    slope: Array,
+    wide: Array | bool = False,
 ) -> tuple[Array, Array]:
     """The first of the lengths 1, 1/2, 1/4, … with Armijo's decrease, else the best of all lengths.
 
-    All lengths are tried at once, up to 2^longest: no inner loop, so a batch stays together.
-    Returns the length (zero where nothing is lower) and the merit there.
+    All lengths are tried at once: no inner loop, so a batch stays together. A `wide` search goes from
+    2^40 by quarters, and takes the best. Returns the length (zero where nothing is lower) and the merit there.
     """
-    lengths = jnp.exp2(-jnp.arange(-longest, 40, 2 if longest else 1).astype(z.dtype))
+    halvings = jnp.arange(40).astype(z.dtype)
+    lengths = jnp.exp2(jnp.where(wide, 40 - 2 * halvings, -halvings))
     values = jax.vmap(lambda length: merit(z + length * step))(lengths)
     values = jnp.where(jnp.isfinite(values), values, jnp.inf)
-    enough = (values <= value + 1e-4 * lengths * slope) & (lengths <= 1)
-    best = jnp.where(jnp.any(enough) & (longest == 0), jnp.argmax(enough), jnp.argmin(values))
+    enough = (values <= value + ARMIJO * lengths * slope) & ~jnp.asarray(wide)
+    best = jnp.where(jnp.any(enough), jnp.argmax(enough), jnp.argmin(values))
     better = values[best] <= value
     return jnp.where(better, lengths[best], 0), jnp.where(better, values[best], value)
 

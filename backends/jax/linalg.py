@@ -87,6 +87,8 @@ def lazily(needed: Array, compute: Callable[..., T], otherwise: T, *operands: An
 
 def cholesky(matrix: Array) -> Array:
     """Lower factor of a symmetric positive definite matrix; NaN where it is not."""
+    if matrix.shape[-1] == 1:
+        return jnp.sqrt(jnp.where(matrix > 0, matrix, jnp.nan))
     return _cholesky(matrix) if matrix.shape[-1] <= SMALL else _upper_each(matrix).T
 
 
@@ -107,6 +109,8 @@ def cholesky_solve(factor: Array, rhs: Array) -> Array:
 
 def forward(factor: Array, rhs: Array, transposed: bool = False) -> Array:
     """factor^-1 rhs, or its transpose, for a lower factor."""
+    if factor.shape[-1] == 1:
+        return rhs / factor[0]
     many = rhs if rhs.ndim == 2 else rhs[:, None]
     solved = lax.linalg.triangular_solve(factor, many, left_side=True, lower=True, transpose_a=transposed)
     return solved if rhs.ndim == 2 else solved[:, 0]

@@ -48,8 +48,8 @@ class Solver:
     def optimality(self, y: Point, p: Params, fixed: Any) -> Point:
         return y._replace(z=jax.grad(self._cost)(y.z, p))
 
-    def linear(self, y: Point, p: Params, fixed: Any) -> None:
-        return None
+    def linear(self, y: Point, p: Params, fixed: newton.Factor) -> newton.Operators:
+        return newton.linear(jax.grad(lambda z: self._cost(z, p)), y.z, fixed)
 
     def regularity(self, y: Point, p: Params, fixed: Any) -> Array:
         return iteration.local_uniqueness(lambda z: jax.hessian(self._cost)(z, p), y.z)

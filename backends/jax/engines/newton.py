@@ -19,16 +19,27 @@ from jax import Array, lax
 
 from declarative.backends.jax import iteration, linalg
 from declarative.layer.contract import Params, Point, Root, SolveOptions
+from declarative.layer.linear import dense_solver
 from declarative.layer.status import Status
 
 MAX_ITER = 200
+CLOSE = 1e-6  # relative error of a factor up to which one refinement is exact to rounding
 
 Cost = Callable[[Array], Array]
+Operators = tuple[Callable[[Point], Point], Callable[[Point], Point]]
+
+
+class Factor(NamedTuple):
+    """Of the Hessian where the last step started, which is near the solution."""
+
+    lower: Array  # [n, n], Cholesky
+    definite: Array
 
 
 class State(NamedTuple):
     z: Array
     value: Array
+    factor: Factor
     steps: Array
     residual: Array  # relative size of the last Newton step
     moving: Array
@@ -49,8 +60,8 @@ class Solver:
     def optimality(self, y: Point, p: Params, fixed: Any) -> Point:
         return y._replace(z=jax.grad(self._cost)(y.z, p))
 
-    def linear(self, y: Point, p: Params, fixed: Any) -> None:
-        return None
+    def linear(self, y: Point, p: Params, fixed: Factor) -> Operators:
+        return linear(jax.grad(lambda z: self._cost(z, p)), y.z, fixed)
 
     def regularity(self, y: Point, p: Params, fixed: Any) -> Array:
         return iteration.local_uniqueness(lambda z: jax.hessian(self._cost)(z, p), y.z)
@@ -60,44 +71,67 @@ def minimise(cost: Cost, z: Array, tol: Array, limit: int) -> Root:
     """A local minimiser near z."""
     scale = 1 + jnp.max(jnp.abs(jax.grad(cost)(z)), initial=0)
     infinite = jnp.asarray(jnp.inf, z.dtype)
-    first = State(z, cost(z), jnp.int32(0), infinite, jnp.asarray(True), jnp.asarray(False))
+    none = Factor(jnp.eye(z.size, dtype=z.dtype), jnp.asarray(False))
+    first = State(z, cost(z), none, jnp.int32(0), infinite, jnp.asarray(True), jnp.asarray(False))
 
     def advance(state: State) -> State:
         slope, hessian = jax.grad(cost)(state.z), jax.hessian(cost)(state.z)
-        step, definite = _direction(hessian, slope, state.z)
+        factor, step = _direction(hessian, slope, state.z)
         steepness = jnp.max(jnp.abs(slope), initial=0) / scale
-        residual = jnp.maximum(iteration.relative(step, state.z), jnp.where(definite, 0, steepness))
+        residual = jnp.maximum(iteration.relative(step, state.z), jnp.where(factor.definite, 0, steepness))
         descent = jnp.sum(slope * step)
-        near = iteration.line_search(cost, state.z, step, state.value, descent)
-        far = linalg.lazily(
-            ~definite, lambda: iteration.line_search(cost, state.z, step, state.value, descent, 40), near
-        )
-        length, lower = (jnp.where(definite, a, b) for a, b in zip(near, far, strict=True))
         # At convergence rounding may hide the decrease; the full step is right there.
-        length = jnp.where((residual <= tol) & definite, 1, length)
+        last = (residual <= tol) & factor.definite
+        full = cost(state.z + step)
+        enough = last | ((full <= state.value + iteration.ARMIJO * descent) & factor.definite)
+
+        def searched() -> tuple[Array, Array]:
+            return iteration.line_search(cost, state.z, step, state.value, descent, wide=~factor.definite)
+
+        length, lower = linalg.lazily(~enough, searched, (jnp.ones_like(full), full))
         z = state.z + length * step
-        lower = jnp.where((residual <= tol) & definite, cost(z), lower)
         distance = jnp.max(jnp.abs(z), initial=0)
         falling = (distance > iteration.FAR) | (lower < -iteration.FAR * (1 + jnp.abs(first.value)))
         moving = (residual > tol) & (length > 0) & ~falling
-        return State(z, lower, state.steps + 1, residual, moving, falling)
+        return State(z, lower, factor, state.steps + 1, residual, moving, falling)
 
     last = lax.while_loop(lambda s: s.moving & (s.steps < limit), advance, first)
     status = iteration.verdict(last.residual, tol, last.steps, limit)
     falling = last.falling & (last.value < first.value)
     status = jnp.where(falling, Status.UNBOUNDED.code, status).astype(jnp.int8)
     empty = jnp.zeros(0, z.dtype)
-    return Root(Point(last.z, empty, empty), (), status, last.steps, last.residual)
+    return Root(Point(last.z, empty, empty), last.factor, status, last.steps, last.residual)
 
 
-def _direction(hessian: Array, slope: Array, z: Array) -> tuple[Array, Array]:
-    """-|H|^-1 g, and whether H is positive definite."""
-    factor = linalg.cholesky(hessian)
-    # A pivot that has lost all digits of its diagonal entry is noise.
+def linear(slope: Callable[[Array], Array], z: Array, factor: Factor) -> Operators:
+    """Solves with the Hessian at z by a factor from near there, refined once.
+
+    The correction's size is the factor's relative error, which refinement squares; where that is not
+    small, or the Hessian not definite, the dense solve at z decides.
+    """
+
+    def product(v: Array) -> Array:
+        return jax.jvp(slope, (z,), (v,))[1]
+
+    def solve(rhs: Point) -> Point:
+        rough = linalg.cholesky_solve(factor.lower, rhs.z)
+        correction = linalg.cholesky_solve(factor.lower, rhs.z - product(rough))
+        largest = lambda v: jnp.max(jnp.abs(v), initial=0)  # noqa: E731
+        close = factor.definite & (largest(correction) <= CLOSE * largest(rough))
+        dense, _ = dense_solver(product, jnp.asarray(True))
+        return rhs._replace(z=linalg.lazily(~close, dense, rough + correction, rhs.z))
+
+    return solve, solve
+
+
+def _direction(hessian: Array, slope: Array, z: Array) -> tuple[Factor, Array]:
+    """The factor of H, and -|H|^-1 g."""
+    lower = linalg.cholesky(hessian)
+    # A failed factor is NaN; a pivot that has lost all digits of its diagonal entry is noise.
     floor = 64 * slope.size * jnp.finfo(slope.dtype).eps * jnp.diagonal(hessian)
-    definite = jnp.all(jnp.isfinite(factor)) & jnp.all(jnp.diagonal(factor) ** 2 > floor)
-    step = -linalg.cholesky_solve(jnp.where(definite, factor, jnp.eye(slope.size, dtype=slope.dtype)), slope)
-    return linalg.lazily(~definite, _indefinite, step, hessian, slope, z), definite
+    definite = jnp.all(jnp.diagonal(lower) ** 2 > floor)
+    step = -linalg.cholesky_solve(lower, slope)
+    return Factor(lower, definite), linalg.lazily(~definite, _indefinite, step, hessian, slope, z)
 
 
 def _indefinite(hessian: Array, slope: Array, z: Array) -> Array:
