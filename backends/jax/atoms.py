@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import reduce
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.scipy.special import entr, xlogy
@@ -44,6 +45,17 @@ def maximum(*values: Array) -> Array:
 
 def minimum(*values: Array) -> Array:
     return reduce(jnp.minimum, values)
+
+
+@jax.custom_jvp
+def softplus(x: Array) -> Array:
+    """log(1 + exp(x)); derivatives through the sigmoid alone, without the logarithm."""
+    return jax.nn.softplus(x)
+
+
+@softplus.defjvp
+def _softplus_rule(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    return softplus(*primals), jax.nn.sigmoid(*primals) * tangents[0]
 
 
 def inv_pos(x: Array) -> Array:

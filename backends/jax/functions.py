@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from declarative import ir
 from declarative.analyse import structure_of
-from declarative.analyse.separable import slopes as derivatives
+from declarative.analyse.composite import Quadratic, expansion
+from declarative.analyse.separable import slopes as entry_derivatives
 from declarative.backends.jax.printer import tidy
 from declarative.backends.jax.writer import Function, Scope, comment, count
 from declarative.dims import Dim
@@ -53,6 +54,36 @@ def own(scope: Scope, auxiliaries: int) -> str:
 
 def smooth(scope: Scope, variant: Variant) -> Form:
     return Form((cost(scope),), ("cost", "size"))
+
+
+def second_order(scope: Scope, variant: Variant) -> Form:
+    """The cost, and its gradient and Hessian where there are formulas."""
+    found = expansion(scope.problem, structure_of(scope.problem))
+    if found is None:
+        return Form((cost(scope),), ("cost", "size"))
+    return Form((cost(scope), derivatives(scope, found)), ("cost", "size", "derivatives"))
+
+
+def derivatives(scope: Scope, found: Quadratic) -> str:
+    function = Function(scope, [*found.gradient.values(), *found.hessian.values()])
+    sizes = {unknown.name: count(unknown.type.shape) for unknown in scope.problem.unknowns}
+
+    def block(value: ir.Expr | None, *shape: Dim) -> str:
+        zeros = f"jnp.zeros({function.shape(shape)})"
+        return zeros if value is None else tidy(function.expr(value))
+
+    vectors = [block(found.gradient.get(x), sizes[x]) for x in sizes]
+    rows = [[block(found.hessian.get((x, y)), sizes[x], sizes[y]) for y in sizes] for x in sizes]
+    joined = ", ".join(f"[{', '.join(row)}]" for row in rows)
+    matrix = rows[0][0] if len(rows) == 1 else f"jnp.block([{joined}])"
+    function.returns(
+        "return (",
+        f"    rt.flat({', '.join(vectors)}, like=params),",
+        f"    rt.matrix({matrix}, like=params),",
+        ")",
+    )
+    doc = "Gradient and Hessian of what is minimised."
+    return function.text("derivatives(flat, params)", doc, "unpack(flat, params)")
 
 
 def least_squares(scope: Scope, variant: Variant) -> Form:
@@ -142,7 +173,7 @@ def separable(scope: Scope, variant: Variant) -> Form:
 def slopes(scope: Scope) -> tuple[str, ...]:
     """`slopes(flat, params)` in formulas, or by differentiation of the cost where an atom has none."""
     doc = "First and second derivatives of what is minimised, in each entry."
-    found = derivatives(scope.problem, structure_of(scope.problem))
+    found = entry_derivatives(scope.problem, structure_of(scope.problem))
     if found is None:
         function = Function(scope)
         function.returns("return rt.entry_slopes(cost, flat, params)")
@@ -237,6 +268,7 @@ FORMS: dict[str, Callable[[Scope, Variant], Form]] = {
     "quadratic": quadratic,
     "stationary": stationary,
     "smooth": smooth,
+    "second_order": second_order,
     "least_squares": least_squares,
     "equations": equations,
     "map": fixed_map,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -39,18 +41,34 @@ def defined(value: Callable[[Array], Array], z: Array, moving: bool = False) -> 
 
     With `moving` the slope must not vanish, unless the value does: the point is no dead end.
     """
+    return evaluated(value, z, moving).z
 
-    def good(z: Array) -> Array:
-        height, slope = jax.value_and_grad(value)(z)
-        sound = jnp.isfinite(height) & all_finite(slope)
-        return sound & (jnp.any(slope != 0) | (height == 0)) if moving else sound
 
-    def another() -> Array:
-        starts = jnp.outer(jnp.asarray([1, 0.1, -1], z.dtype), jnp.ones_like(z))
-        found = jax.vmap(good)(starts)
-        return jnp.where(jnp.any(found), starts[jnp.argmax(found)], z)
+class Evaluated(NamedTuple):
+    z: Array
+    value: Array
+    slope: Array
 
-    return linalg.lazily(~good(z), another, z)
+
+def at(value: Callable[[Array], Array], z: Array) -> Evaluated:
+    return Evaluated(z, *jax.value_and_grad(value)(z))
+
+
+def evaluated(value: Callable[[Array], Array], z: Array, moving: bool = False) -> Evaluated:
+    """What a function and its slope are where `defined` starts."""
+
+    def good(found: Evaluated) -> Array:
+        sound = jnp.isfinite(found.value) & all_finite(found.slope)
+        return sound & (jnp.any(found.slope != 0) | (found.value == 0)) if moving else sound
+
+    def another() -> Evaluated:
+        others = jax.vmap(partial(at, value))(jnp.outer(jnp.asarray([1, 0.1, -1], z.dtype), jnp.ones_like(z)))
+        sound = jax.vmap(good)(others)
+        best = jax.tree.map(lambda leaf: leaf[jnp.argmax(sound)], others)
+        return jax.tree.map(lambda new, old: jnp.where(jnp.any(sound), new, old), best, first)
+
+    first = at(value, z)
+    return linalg.lazily(~good(first), another, first)
 
 
 def relative(step: Array, z: Array) -> Array:

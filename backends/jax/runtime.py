@@ -27,6 +27,7 @@ from declarative.backends.jax.atoms import norm2 as norm2
 from declarative.backends.jax.atoms import norm_p as norm_p
 from declarative.backends.jax.atoms import quad_form as quad_form
 from declarative.backends.jax.atoms import rel_entropy as rel_entropy
+from declarative.backends.jax.atoms import softplus as softplus
 from declarative.backends.jax.atoms import sum_largest as sum_largest
 from declarative.backends.jax.atoms import sum_squares as sum_squares
 from declarative.backends.jax.forms import Quadratic
@@ -57,6 +58,10 @@ def flat(*arrays: Array, like: tuple[Any, ...]) -> Array:
     if not arrays:
         return jnp.zeros(0, kind)
     return jnp.concatenate([jnp.ravel(jnp.asarray(array)).astype(kind) for array in arrays])
+
+
+def matrix(value: Any, like: tuple[Any, ...]) -> Array:
+    return jnp.asarray(value).astype(dtype(like))
 
 
 def dimension(name: str, *equations: tuple[Any, int]) -> int:

@@ -74,7 +74,7 @@ ATOMS: tuple[Atom, ...] = (
     _one("relu", "max(x, 0).", NONNEG, curved(CONVEX), moves(UP),
          "jax.nn.relu({0})", "cp.pos({0})", r"({0})_+", order=0),
     _one("softplus", "log(1 + exp(x)).", NONNEG, curved(CONVEX), moves(UP),
-         "jax.nn.softplus({0})", "cp.logistic({0})", r"\log(1 + \exp({0}))"),
+         "rt.softplus({0})", "cp.logistic({0})", r"\log(1 + \exp({0}))"),
     _one("square", "x^2.", NONNEG, curved(CONVEX), moves_with_sign(),
          "jnp.square({0})", "cp.square({0})", r"({0})^2", result="same"),
     _one("inv_pos", "1 / x, of x > 0.", NONNEG, curved(CONVEX), moves(DOWN),

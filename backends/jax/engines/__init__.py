@@ -88,7 +88,7 @@ ENGINES = (
     ByRules(
         "newton",
         "jax",
-        "smooth",
+        "second_order",
         rules=(minimisation, unconstrained, smooth),
         cost=20,
         why="Newton's method with dense Hessians",

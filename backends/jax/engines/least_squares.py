@@ -39,7 +39,8 @@ class Solver:
         limit = options.max_iter or MAX_ITER
         z = iteration.defined(lambda z: self._cost(z, p), z) if start is None else z
         rough = _levenberg_marquardt(lambda z: self._residuals(z, p), z, limit)
-        root = newton.minimise(lambda z: self._cost(z, p), rough.z, tol, limit)
+        cost = lambda z: self._cost(z, p)  # noqa: E731
+        root = newton.minimise(cost, iteration.at(cost, rough.z), tol, limit)
         return root._replace(iterations=root.iterations + rough.steps)
 
     def _cost(self, z: Array, p: Params) -> Array:

@@ -26,6 +26,8 @@ MAX_ITER = 200
 CLOSE = 1e-6  # relative error of a factor up to which one refinement is exact to rounding
 
 Cost = Callable[[Array], Array]
+SecondOrder = Callable[[Array], tuple[Array, Array]]
+"""z -> gradient and Hessian."""
 Operators = tuple[Callable[[Point], Point], Callable[[Point], Point]]
 
 
@@ -47,35 +49,53 @@ class State(NamedTuple):
 
 
 class Solver:
-    def __init__(self, cost: Callable[[Array, Params], Array], size: Callable[[Params], int]):
-        self._cost, self._size = cost, size
+    """`derivatives(z, params)` gives gradient and Hessian; without it they are found by differentiation."""
+
+    def __init__(
+        self,
+        cost: Callable[[Array, Params], Array],
+        size: Callable[[Params], int],
+        derivatives: Callable[[Array, Params], tuple[Array, Array]] | None = None,
+    ):
+        self._cost, self._size, self._derivatives = cost, size, derivatives
+
+    def _second_order(self, p: Params) -> SecondOrder:
+        known = self._derivatives
+        return by_differentiation(lambda z: self._cost(z, p)) if known is None else lambda z: known(z, p)
 
     def solve(self, p: Params, start: Array | None, options: SolveOptions) -> Root:
         z = iteration.initial(p, self._size(p), start)
         tol = iteration.tolerance(options, z.dtype, 1e-8, 1e-4)
         cost = lambda z: self._cost(z, p)  # noqa: E731
-        z = iteration.defined(cost, z) if start is None else z
-        return minimise(cost, z, tol, options.max_iter or MAX_ITER)
+        first = iteration.evaluated(cost, z) if start is None else iteration.at(cost, z)
+        return minimise(cost, first, tol, options.max_iter or MAX_ITER, self._second_order(p))
 
     def optimality(self, y: Point, p: Params, fixed: Any) -> Point:
-        return y._replace(z=jax.grad(self._cost)(y.z, p))
+        return y._replace(z=self._second_order(p)(y.z)[0])
 
     def linear(self, y: Point, p: Params, fixed: Factor) -> Operators:
-        return linear(jax.grad(lambda z: self._cost(z, p)), y.z, fixed)
+        return linear(lambda z: self._second_order(p)(z)[0], y.z, fixed)
 
     def regularity(self, y: Point, p: Params, fixed: Any) -> Array:
-        return iteration.local_uniqueness(lambda z: jax.hessian(self._cost)(z, p), y.z)
+        return iteration.local_uniqueness(lambda z: self._second_order(p)(z)[1], y.z)
 
 
-def minimise(cost: Cost, z: Array, tol: Array, limit: int) -> Root:
-    """A local minimiser near z."""
-    scale = 1 + jnp.max(jnp.abs(jax.grad(cost)(z)), initial=0)
+def by_differentiation(cost: Cost) -> SecondOrder:
+    return lambda z: (jax.grad(cost)(z), jax.hessian(cost)(z))
+
+
+def minimise(
+    cost: Cost, start: iteration.Evaluated, tol: Array, limit: int, derivatives: SecondOrder | None = None
+) -> Root:
+    """A local minimiser near the start."""
+    z, second_order = start.z, derivatives or by_differentiation(cost)
+    scale = 1 + jnp.max(jnp.abs(start.slope), initial=0)
     infinite = jnp.asarray(jnp.inf, z.dtype)
     none = Factor(jnp.eye(z.size, dtype=z.dtype), jnp.asarray(False))
-    first = State(z, cost(z), none, jnp.int32(0), infinite, jnp.asarray(True), jnp.asarray(False))
+    first = State(z, start.value, none, jnp.int32(0), infinite, jnp.asarray(True), jnp.asarray(False))
 
     def advance(state: State) -> State:
-        slope, hessian = jax.grad(cost)(state.z), jax.hessian(cost)(state.z)
+        slope, hessian = second_order(state.z)
         factor, step = _direction(hessian, slope, state.z)
         steepness = jnp.max(jnp.abs(slope), initial=0) / scale
         residual = jnp.maximum(iteration.relative(step, state.z), jnp.where(factor.definite, 0, steepness))
