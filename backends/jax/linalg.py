@@ -13,6 +13,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from declarative.layer.devices import by_platform
+
 T = TypeVar("T")
 
 SMALL = 10  # matrices up to this order are safe, and faster, as a batch on every device
@@ -25,6 +27,7 @@ def elementwise(function: Callable[..., Any], columns: bool = False) -> Callable
     and the result hold vectors as their columns: a `vmap` over it alone only adds columns, so that
     what depends on the other arguments is computed once.
     """
+    function = jax.jit(function, inline=True)  # traced once, though JAX asks for it time and again
     one = jax.custom_batching.custom_vmap(function)
 
     @one.def_vmap
@@ -49,7 +52,7 @@ def elementwise(function: Callable[..., Any], columns: bool = False) -> Callable
         def batch(*parts: Array) -> Any:
             return jax.vmap(lambda *element: call(function, element))(*parts)
 
-        result = lax.platform_dependent(*moving, cpu=looped, default=batch)
+        result = by_platform(*moving, cpu=looped, default=batch)
         return result, jax.tree.map(lambda _: True, result)
 
     return one

@@ -12,6 +12,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from declarative.layer.devices import by_platform
+
 LinearMap = Callable[[Array], Array]
 
 
@@ -83,7 +85,7 @@ def _solver(transposed: bool) -> Callable[[Array, Array], Array]:
             wide = jnp.moveaxis(rhs, 0, 1).reshape(n, size * k)
             return jnp.moveaxis(solve(matrix, wide).reshape(n, size, k), 1, 0), True
         rhs = rhs if batched[1] else jnp.broadcast_to(rhs, (size, *rhs.shape))
-        return lax.platform_dependent(matrix, rhs, cpu=one_by_one, default=together), True
+        return by_platform(matrix, rhs, cpu=one_by_one, default=together), True
 
     return solve
 
