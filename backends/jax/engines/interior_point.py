@@ -112,20 +112,21 @@ _element_each = linalg.elementwise(_element)
 
 def _pivoted(data: Quadratic, dual: kkt.Dual, limits: _Limits) -> _Solved:
     """The exact solution if the active rows that pivoting finds are right; the status tells."""
-    E, d = jnp.concatenate([data.A, data.G]), jnp.concatenate([data.b, data.h])
+    M, d = optimality.stacked(data)
+    n, p = data.q.shape[0], data.b.shape[0]
     w, c = kkt.minimum(dual, data.q, d)
-    basis = pivoting.solve(dual.S, dual.scale * c, data.b.shape[0], limits.pivots)
+    basis = pivoting.solve(dual.S, dual.scale * c, p, limits.pivots)
     z = dual.scale * basis.y
-    x = -linalg.forward(dual.lower, w + dual.rows @ z, transposed=True)
-    stationary, missed = data.P @ x + data.q + E.T @ z, jnp.where(basis.basic, d - E @ x, 0)
-    dx, dz = kkt.solve(kkt.Factor(dual, basis.basic, basis.inverse), -stationary[:, None], missed[:, None])
+    x = kkt.primal(dual, w, z)
+    slope, missed = optimality.stationarity(M, data.q, x, z), d - M[n:] @ x
+    dx, dz = kkt.solve(kkt.Factor(dual, basis.basic, basis.inverse), -slope[:, None], missed[:, None])
     y = _point(data, x + dx[:, 0], z + dz[:, 0])
     residual = optimality.residual(data, y.z, jnp.concatenate([y.eq, y.ineq]))
     # A good factor leaves nothing but rounding errors.
     exact = residual <= jnp.minimum(limits.tol, jnp.finfo(residual.dtype).eps ** 0.75)
-    solved = exact & kkt.definite(dual) & pivoting.independent(basis)
+    solved = exact & dual.definite & pivoting.independent(basis)
     code = jnp.where(solved, Status.SOLVED.code, Status.MAX_ITERATIONS.code).astype(jnp.int8)
-    return _Solved(y, basis.basic[data.b.shape[0] :], basis.inverse, solved, code, basis.steps, residual)
+    return _Solved(y, basis.basic[p:], basis.inverse, solved, code, basis.steps, residual)
 
 
 def _point(data: Quadratic, x: Array, z: Array) -> Point:

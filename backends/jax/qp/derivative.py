@@ -62,29 +62,24 @@ def regularity(data: Quadratic, y: Point, fixed: Fixed, own: int | None = None) 
 def _symmetric(data: Quadratic, fixed: Fixed, r: Array, eq: Array, ineq: Array) -> tuple[Array, Array, Array]:
     n, p = r.shape[0], eq.shape[0]
     solve = _solve if n <= linalg.SMALL else _solve_each
+    factor = kkt.Factor(fixed.dual, _rows(data, fixed), fixed.inverse)
     rhs = jnp.concatenate([r, eq, ineq])[:, None]
-    point = solve(data.P, data.A, data.G, _rows(data, fixed), fixed.dual, fixed.inverse, fixed.sound, rhs)[
-        :, 0
-    ]
+    point = solve(data.P, data.A, data.G, factor, fixed.sound, rhs)[:, 0]
     return point[:n], point[n : n + p], point[n + p :]
 
 
-def _solve(
-    P: Array, A: Array, G: Array, active: Array, dual: kkt.Dual, inverse: Array, sound: Array, rhs: Array
-) -> Array:
+def _solve(P: Array, A: Array, G: Array, factor: kkt.Factor, sound: Array, rhs: Array) -> Array:
     """[P E_a'; E_a 0]^-1 rhs for columns, zero on other rows; least-norm where it is singular."""
     n = P.shape[0]
-    E = jnp.concatenate([A, G])
-    x, y = kkt.refined(P, E, kkt.Factor(dual, active, inverse), rhs[:n], rhs[n:])
-
-    point = jnp.concatenate([x, y])
-    return linalg.lazily(~sound, _whole, point, P, E, active, rhs)
+    M = jnp.concatenate([P, A, G])
+    point = jnp.concatenate(kkt.refined(M, factor, rhs[:n], rhs[n:]))
+    return linalg.lazily(~sound, _whole, point, M, factor.active, rhs)
 
 
-def _whole(P: Array, E: Array, active: Array, rhs: Array) -> Array:
-    n = P.shape[0]
-    rows = jnp.where(active[:, None], E, 0)
-    idle = jnp.diag(jnp.where(active, 0, 1).astype(E.dtype))
+def _whole(M: Array, active: Array, rhs: Array) -> Array:
+    n = M.shape[1]
+    P, rows = M[:n], jnp.where(active[:, None], M[n:], 0)
+    idle = jnp.diag(jnp.where(active, 0, 1).astype(P.dtype))
     matrix = jnp.block([[P, rows.T], [rows, idle]])
     masked = jnp.concatenate([rhs[:n], jnp.where(active[:, None], rhs[n:], 0)])
     return jax.vmap(lambda b: solve_equilibrated(matrix, b, False), in_axes=1, out_axes=1)(masked)

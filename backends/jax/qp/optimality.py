@@ -10,25 +10,40 @@ from declarative.backends.jax.forms import Quadratic
 from declarative.backends.jax.qp.scaling import Scaled
 
 
-def residual(data: Quadratic, x: Array, z: Array) -> Array:
-    """Largest violation of the optimality conditions, each relative to the terms that it sums.
+def stacked(data: Quadratic) -> tuple[Array, Array]:
+    """M = [P; A; G] and d = (b, h)."""
+    return jnp.concatenate([data.P, data.A, data.G]), jnp.concatenate([data.b, data.h])
 
-    Rows of stationarity and feasibility against 1 + the sizes of their terms; the duality gap
-    against 1 + the smaller objective. Multipliers of inequalities are taken as given, nonnegative.
+
+def stationarity(M: Array, q: Array, x: Array, z: Array) -> Array:
+    """P x + q + E'z."""
+    return jnp.concatenate([x, z]) @ M + q
+
+
+def residual(data: Quadratic, x: Array, z: Array) -> Array:
+    """Largest violation of the optimality conditions, relative to 1 + the largest of the terms it sums.
+
+    Stationarity, feasibility, and the duality gap, the latter against 1 + the smaller objective.
+    Multipliers of inequalities are taken as given, nonnegative.
     """
-    E, d = jnp.concatenate([data.A, data.G]), jnp.concatenate([data.b, data.h])
-    P, q = data.P, data.q
-    Px, Ex, Ez = P @ x, E @ x, E.T @ z
+    n, q = x.shape[0], data.q
+    M, d = stacked(data)
+    product = M @ x
+    Px, Ex = product[:n], product[n:]
+    slope = stationarity(M, q, x, z)
     slack = d - Ex
     inequality = jnp.arange(d.shape[0]) >= data.b.shape[0]
     missed = jnp.where(inequality, jnp.maximum(-slack, 0), jnp.abs(slack))
-    row = 1 + jnp.abs(d) + jnp.abs(E) @ jnp.abs(x)
-    column = 1 + jnp.abs(q) + jnp.abs(P) @ jnp.abs(x) + jnp.abs(E).T @ jnp.abs(z)
+    row = 1 + _largest(jnp.where(jnp.isfinite(d), d, 0), Ex)
+    column = 1 + _largest(q, Px, slope - Px - q)
     value, bound = x @ Px / 2 + q @ x, -(x @ Px) / 2 - jnp.sum(_product(d, z))
     pairs = jnp.sum(jnp.where(inequality, jnp.abs(_product(z, slack)), 0))
     gap = jnp.maximum(jnp.abs(value - bound), pairs) / (1 + jnp.minimum(jnp.abs(value), jnp.abs(bound)))
-    worst = jnp.maximum(jnp.max(missed / row, initial=0), jnp.max(jnp.abs(Px + q + Ez) / column, initial=0))
-    return jnp.maximum(worst, gap)
+    return jnp.maximum(jnp.maximum(_largest(missed) / row, _largest(slope) / column), gap)
+
+
+def _largest(*parts: Array) -> Array:
+    return jnp.max(jnp.abs(jnp.concatenate(parts)), initial=0)
 
 
 def _product(a: Array, b: Array) -> Array:

@@ -19,6 +19,7 @@ from declarative.backends.jax import linalg
 
 TABLEAU = 88
 """Largest number of rows for which single pivots are the quicker way."""
+ABSENT = 1e30  # the slack of a row that is not there
 TRIES = 3  # block exchanges without progress before single rows
 
 
@@ -33,7 +34,8 @@ class Basis(NamedTuple):
 
 def solve(S: Array, c: Array, equalities: int, limit: Array) -> Basis:
     """S has a unit diagonal; c may be +inf for an absent row. Where the steps run out y is no solution."""
-    return (_single if c.shape[0] <= TABLEAU else _blocks)(S, c, equalities, limit)
+    kept = jnp.where(jnp.isposinf(c), ABSENT, c)
+    return (_single if c.shape[0] <= TABLEAU else _blocks)(S, kept, equalities, limit)
 
 
 def independent(basis: Basis) -> Array:
@@ -53,8 +55,8 @@ def _masked(S: Array, basic: Array) -> Array:
     return jnp.where(basic[:, None] & basic, S, jnp.eye(S.shape[0], dtype=S.dtype))
 
 
-def _noise(S: Array, c: Array) -> Array:
-    finite = jnp.where(jnp.isfinite(c), jnp.abs(c), 0)
+def _noise(c: Array) -> Array:
+    finite = jnp.where(c < ABSENT, jnp.abs(c), 0)
     return 32 * c.shape[0] * jnp.finfo(c.dtype).eps * jnp.max(finite, initial=0)
 
 
@@ -70,56 +72,52 @@ class _Tableau(NamedTuple):
 
 
 def _single(S: Array, c: Array, equalities: int, limit: Array) -> Basis:
-    k = c.shape[0]
-    index = jnp.arange(k)
+    index = jnp.arange(c.shape[0])
     inequality = index >= equalities
-    noise = _noise(S, c)
+    noise = _noise(c)
 
     def advance(state: _Tableau) -> _Tableau:
         table, basic, y, steps, _ = state
         value = table[:, -1]
         target = jnp.where(basic, -value, 0)
-        # Towards the basic solution until a multiplier reaches zero: that row leaves.
+        # Towards the basic solution until a multiplier reaches zero: that row leaves. At the basic
+        # solution the most violated row enters, equalities first.
         falling = basic & inequality & (target < 0)
         reach = jnp.where(falling, y / jnp.where(falling, y - target, 1), jnp.inf)
-        blocked = jnp.any(falling)
-        y = jnp.where(blocked, y + jnp.min(reach) * (target - y), target)
-        # At the basic solution the most violated row enters, equalities first.
+        length = jnp.min(reach)
+        blocked = jnp.isfinite(length)
         violation = jnp.where(basic, -jnp.inf, jnp.where(inequality, -value, jnp.inf))
-        entering = jnp.argmax(violation)
-        pivot = jnp.where(blocked, jnp.argmin(reach), entering)
-        here = index == pivot
-        done = ~blocked & ~(violation[entering] > noise)
-        turned = _turned(table, pivot)
-        return _Tableau(
-            jnp.where(done, table, turned), basic ^ (here & ~done), jnp.where(here, 0, y), steps + 1, done
-        )
+        score = jnp.where(blocked, -reach, violation)
+        pivot = jnp.argmax(score)
+        moving = blocked | (score[pivot] > noise)
+        y = jnp.where(blocked, y + length * (target - y), target)
+        y = jnp.where(blocked & (index == pivot), 0, y)
+        table = _turned(table, basic, pivot, moving)
+        return _Tableau(table, basic ^ (moving & (index == pivot)), y, steps + moving, ~moving)
 
-    none = jnp.zeros(k, bool)
-    zero = jnp.zeros_like(c)
     first = _Tableau(
-        jnp.concatenate([S, c[:, None]], 1),
-        none,
-        zero,
-        jnp.int32(0),
-        jnp.any(jnp.isnan(S)) | jnp.any(jnp.isnan(c)),
+        jnp.concatenate([S, c[:, None]], 1), index < 0, jnp.zeros_like(c), jnp.int32(0), jnp.asarray(False)
     )
     last = lax.while_loop(lambda s: ~s.done & (s.steps < limit), advance, first)
     inverse = jnp.where(last.basic[:, None] & last.basic, last.table[:, :-1], 0)
-    return Basis(last.basic, jnp.where(last.basic, -last.table[:, -1], 0), inverse, last.steps)
+    return Basis(last.basic, last.y, inverse, last.steps)
 
 
-def _turned(table: Array, pivot: Array) -> Array:
-    """The tableau after a principal pivot: row and column change sides."""
+def _turned(table: Array, basic: Array, pivot: Array, moving: Array) -> Array:
+    """The tableau after a principal pivot, in which a row and its column change sides; else unchanged.
+
+    The tableau is symmetric but for signs, which differ between basic rows and others: its row gives
+    the column. A product takes the row out, since XLA would copy the tableau for a slice of it; and
+    the factors of one update of rank one are such that the pivot's row and column come out right.
+    """
     k = table.shape[0]
-    row = lax.dynamic_index_in_dim(table, pivot, 0, keepdims=False)
-    column = lax.dynamic_index_in_dim(table, pivot, 1, keepdims=False)
-    across = jnp.arange(k + 1) == pivot
-    entry = lax.dynamic_index_in_dim(row, pivot, 0, keepdims=False)
-    # With -1 in place of the pivot's row entries, one update serves the row, the column and the rest.
-    scaled = jnp.where(across, 1, row) / entry
-    rest = jnp.where(across, 0, table) - jnp.where(across[:k], -1, column)[:, None] * scaled
-    return jnp.where(across[:k][:, None], scaled, rest)
+    here = jnp.arange(k + 1) == pivot
+    row = here[:k].astype(table.dtype) @ table
+    entry = row[pivot]
+    column = jnp.where(basic == basic[pivot], row[:k], -row[:k])
+    left = jnp.where(here[:k], entry - 1, column)
+    right = jnp.where(here, 1 + 1 / entry, row / entry)
+    return table - left[:, None] * jnp.where(moving, right, 0)
 
 
 # ---- blocks of rows ----------------------------------------------------------------------------
@@ -138,7 +136,7 @@ class _Exchange(NamedTuple):
 def _blocks(S: Array, c: Array, equalities: int, limit: Array) -> Basis:
     k = c.shape[0]
     inequality = jnp.arange(k) >= equalities
-    noise = _noise(S, c)
+    noise = _noise(c)
 
     def advance(state: _Exchange) -> _Exchange:
         basic = state.basic
@@ -162,9 +160,7 @@ def _blocks(S: Array, c: Array, equalities: int, limit: Array) -> Basis:
             done,
         )
 
-    count = jnp.int32(0)
-    first = _Exchange(
-        ~inequality, jnp.zeros_like(c), S, count + k + 1, count + TRIES, count, jnp.any(jnp.isnan(S))
-    )
+    none = jnp.int32(0)
+    first = _Exchange(~inequality, jnp.zeros_like(c), S, none + k + 1, none + TRIES, none, jnp.asarray(False))
     last = lax.while_loop(lambda s: ~s.done & (s.steps < limit), advance, first)
     return Basis(last.basic, last.y, last.lower, last.steps)
