@@ -1,11 +1,14 @@
-"""Fixed points z = g(z): Anderson's acceleration, or Picard's plain iteration.
+"""Fixed points z = g(z): Picard's plain iteration while it contracts, Anderson's acceleration where it does not.
 
 Statuses: `solved` if |g(z) - z| is at most the tolerance relative to 1 + |z| (default 1e-10 in
 float64, 1e-5 in float32), `inaccurate` if at most its square root; `diverged` where the iterates
 run away or become infinite.
 
-Anderson (type II, memory 5) follows Walker and Ni, SIAM J. Numer. Anal. 49 (2011); its ridge is
-relative to the history, and a step that makes the residual much worse falls back to Picard's.
+A step of Picard's costs one value of g, of a whole batch at once; the rate that it shows decides how
+long it goes on. Anderson (type II, memory 5) follows Walker and Ni, SIAM J. Numer. Anal. 49 (2011); its
+ridge is relative to the history, and a step that makes the residual much worse falls back to Picard's.
+The derivative's linear system x = g'(z) x + b is a fixed point as well: it is iterated in the same way, its
+residual checked, and solved densely where the iteration fails.
 """
 
 from __future__ import annotations
@@ -19,20 +22,23 @@ from jax import Array, lax
 
 from declarative.backends.jax import iteration, linalg
 from declarative.layer.contract import Params, Point, Root, SolveOptions
+from declarative.layer.linear import dense_solver
 
 MAX_ITER = 1000
 MEMORY = 5
 RIDGE = 1e-8
 WORSE = 10.0  # an accelerated step may multiply the residual by this before it is given up
+PROBE = 4  # steps after which Picard's rate counts
+PATIENCE = 40.0  # further steps that Picard's iteration is worth
+
+Map = Callable[[Array], Array]
+Operators = tuple[Callable[[Point], Point], Callable[[Point], Point]]
 
 
-class State(NamedTuple):
+class Found(NamedTuple):
     z: Array
-    images: Array  # [MEMORY, n], the latest g(z), a ring
-    gaps: Array  # [MEMORY, n], the latest g(z) - z
+    residual: Array  # at most the tolerance where z is a fixed point; infinite where the iterates ran away
     steps: Array
-    residual: Array
-    moving: Array
 
 
 class Solver:
@@ -43,53 +49,134 @@ class Solver:
         z = iteration.initial(p, self._size(p), start)
         tol = iteration.tolerance(options, z.dtype, 1e-10, 1e-5)
         limit = options.max_iter or MAX_ITER
-        accelerated = options.variant != "picard"
-
-        def advance(state: State) -> State:
-            image = self._step(state.z, p)
-            gap = image - state.z
-            residual = iteration.relative(gap, state.z)
-            slot = state.steps % MEMORY
-            images, gaps = state.images.at[slot].set(image), state.gaps.at[slot].set(gap)
-            z = image
-            if accelerated:
-                known = jnp.arange(MEMORY) <= state.steps
-                mixed = _mix(images, gaps, slot, known)
-                trusted = jnp.all(jnp.isfinite(mixed)) & (residual <= WORSE * state.residual)
-                z = jnp.where(trusted, mixed, image)
-            sound = jnp.all(jnp.isfinite(z)) & (jnp.max(jnp.abs(z), initial=0) < iteration.FAR)
-            done = residual <= tol
-            z = jnp.where(done, image, jnp.where(sound, z, state.z))
-            residual = jnp.where(sound, residual, jnp.inf)
-            return State(z, images, gaps, state.steps + 1, residual, sound & ~done)
-
-        history = jnp.zeros((MEMORY, z.size), z.dtype)
-        first = State(z, history, history, jnp.int32(0), jnp.asarray(jnp.inf, z.dtype), jnp.asarray(True))
-        last = lax.while_loop(lambda s: s.moving & (s.steps < limit), advance, first)
-        status = iteration.verdict(last.residual, tol, last.steps, limit)
+        found = _iterated(lambda z: self._step(z, p), z, tol, limit, options.variant)
+        status = iteration.verdict(found.residual, tol, found.steps, limit)
+        residual = iteration.relative(self._step(found.z, p) - found.z, found.z)
         empty = jnp.zeros(0, z.dtype)
-        return Root(Point(last.z, empty, empty), (), status, last.steps, last.residual)
+        return Root(Point(found.z, empty, empty), (), status, found.steps, residual)
 
     def optimality(self, y: Point, p: Params, fixed: Any) -> Point:
         return y._replace(z=self._step(y.z, p) - y.z)
 
-    def linear(self, y: Point, p: Params, fixed: Any) -> None:
-        return None
+    def linear(self, y: Point, p: Params, fixed: Any) -> Operators:
+        _, product = jax.linearize(lambda z: self._step(z, p), y.z)
+        transposed = jax.linear_transpose(product, y.z)
+        return _linear(product), _linear(lambda v: transposed(v)[0])
 
     def regularity(self, y: Point, p: Params, fixed: Any) -> Array:
         identity = jnp.eye(y.z.size, dtype=y.z.dtype)
         return iteration.local_uniqueness(lambda z: jax.jacfwd(self._step)(z, p) - identity, y.z)
 
 
-def _mix(images: Array, gaps: Array, slot: Array, known: Array) -> Array:
-    """The combination of past images whose gaps nearly cancel: min |gap - (gap - gaps)' w|."""
-    latest = gaps[slot]
-    differences = jnp.where(known[:, None], latest - gaps, 0)  # the row of `slot` is zero
+def _linear(product: Map) -> Callable[[Point], Point]:
+    """Solves (J - I) x = b as x = J x - b, for b of size one; no longer than the dense solve would take."""
+
+    def solve(rhs: Point) -> Point:
+        size = jnp.max(jnp.abs(rhs.z), initial=0)
+        b = -rhs.z / jnp.where(size > 0, size, 1)
+        tol = jnp.asarray(1e-12 if b.dtype == jnp.float64 else 1e-6, b.dtype)
+        found = _iterated(lambda x: product(x) + b, b, tol, 2 * b.size + 20, None)
+        dense, _ = dense_solver(lambda x: x - product(x), jnp.asarray(True))
+        return rhs._replace(z=size * linalg.lazily(~(found.residual <= tol), dense, found.z, b))
+
+    return solve
+
+
+def _iterated(step: Map, z: Array, tol: Array, limit: int, variant: str | None) -> Found:
+    if variant == "picard":
+        return _picard(step, z, tol, limit, jnp.inf)
+    if variant == "anderson":
+        return _anderson(step, Found(z, jnp.full_like(tol, jnp.inf), jnp.int32(0)), tol, limit)
+    return _anderson(step, _picard(step, z, tol, limit, PATIENCE), tol, limit)
+
+
+def _excess(image: Array, z: Array, tol: Array) -> Array:
+    """The largest |g(z) - z| - tol |z|: a step is small, entry by entry, where this is at most `tol`."""
+    return jnp.max(jnp.abs(image - z) - tol * jnp.abs(z), initial=0)
+
+
+# ---- Picard ------------------------------------------------------------------------------------
+
+
+class Plain(NamedTuple):
+    z: Array
+    residual: Array
+    first: Array  # the residual at the start
+    steps: Array
+    moving: Array
+
+
+def _picard(step: Map, z: Array, tol: Array, limit: int, patience: float) -> Found:
+    """Until it is done, or would need more than `patience` further steps at its mean rate so far."""
+
+    def advance(state: Plain) -> Plain:
+        image, steps = step(state.z), state.steps + 1
+        residual = _excess(image, state.z, tol)
+        first = jnp.where(state.steps == 0, residual, state.first)
+        sound = residual < iteration.FAR  # false for NaN
+        fall = jnp.log(residual / first) / steps
+        slow = (steps >= PROBE) & (jnp.log(residual / tol) + patience * fall > 0)
+        moving = sound & (residual > tol) & ~(slow & jnp.isfinite(patience))
+        return Plain(jnp.where(sound, image, state.z), residual, first, steps, moving)
+
+    infinite = jnp.full_like(tol, jnp.inf)
+    start = Plain(z, infinite, infinite, jnp.int32(0), jnp.asarray(True))
+    last = lax.while_loop(lambda s: s.moving & (s.steps < limit), advance, start)
+    closer = last.residual <= last.first  # otherwise the start was the better point
+    sound = last.residual < iteration.FAR
+    return Found(jnp.where(closer, last.z, z), jnp.where(sound, last.residual, jnp.inf), last.steps)
+
+
+# ---- Anderson ----------------------------------------------------------------------------------
+
+
+class State(NamedTuple):
+    z: Array
+    images: Array  # [MEMORY, n], the latest g(z), a ring
+    gaps: Array  # [MEMORY, n], the latest g(z) - z
+    known: Array  # how many of them
+    residual: Array
+    steps: Array
+    moving: Array
+
+
+def _anderson(step: Map, start: Found, tol: Array, limit: int) -> Found:
+    """From where `start` left off, if that is not a fixed point already."""
+
+    def advance(state: State) -> State:
+        image = step(state.z)
+        gap = image - state.z
+        residual = _excess(image, state.z, tol)
+        slot = jnp.arange(MEMORY) == state.known % MEMORY
+        images = jnp.where(slot[:, None], image, state.images)
+        gaps = jnp.where(slot[:, None], gap, state.gaps)
+        known = jnp.arange(MEMORY) <= state.known
+        mixed = _mix(image, gap, images, gaps, known & ~slot)
+        trusted = jnp.all(jnp.isfinite(mixed)) & (residual <= WORSE * state.residual)
+        z = jnp.where(trusted, mixed, image)
+        sound = jnp.all(jnp.isfinite(z)) & (jnp.max(jnp.abs(z), initial=0) < iteration.FAR)
+        done = residual <= tol
+        z = jnp.where(done, image, jnp.where(sound, z, state.z))
+        residual = jnp.where(sound, residual, jnp.inf)
+        return State(z, images, gaps, state.known + 1, residual, state.steps + 1, sound & ~done)
+
+    history = jnp.zeros((MEMORY, start.z.size), start.z.dtype)
+    infinite = jnp.full_like(tol, jnp.inf)
+    done = start.residual <= tol
+    first = State(start.z, history, history, jnp.int32(0), infinite, start.steps, ~done)
+    last = lax.while_loop(lambda s: s.moving & (s.steps < limit), advance, first)
+    residual = jnp.where(done | (last.known == 0), start.residual, last.residual)
+    return Found(last.z, residual, last.steps)
+
+
+def _mix(image: Array, gap: Array, images: Array, gaps: Array, others: Array) -> Array:
+    """The combination of images whose gaps nearly cancel: min |gap - (gap - gaps)' w|."""
+    differences = jnp.where(others[:, None], gap - gaps, 0)
     gram = differences @ differences.T
     size = jnp.trace(gram)
     ridge = RIDGE * size / MEMORY + jnp.finfo(gram.dtype).tiny
-    # A row that is zero (unknown, or the slot itself) gets a unit pivot and so a zero weight.
+    # A row that is zero gets a unit pivot and so a zero weight.
     idle = jnp.diagonal(gram) == 0
     system = gram + jnp.diag(jnp.where(idle, jnp.maximum(size, 1), ridge))
-    weights = linalg.cholesky_solve(linalg.cholesky(system), differences @ latest)
-    return images[slot] - weights @ jnp.where(known[:, None], images[slot] - images, 0)
+    weights = linalg.cholesky_solve(linalg.cholesky(system), differences @ gap)
+    return image - weights @ jnp.where(others[:, None], image - images, 0)
