@@ -30,6 +30,7 @@ SIZES = (10, 14, 20, 28, 40, 57, 80, 113, 160, 226, 320, 400)
 BATCH = 16
 BATCHES = (1, 3, 10, 30, 100, 300, 1000, 3000, 10_000)
 N = 20
+UNKNOWNS = "unknowns"
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Curve:
     fixed: str
     sizes: tuple[int, ...]
     seconds: tuple[float, ...]
-    first: tuple[float, ...]  # wall time of the first call
+    first: tuple[float, ...]  # CPU time of the first call
     errors: tuple[float, ...]
 
     @property
@@ -67,7 +68,7 @@ def curve(name: str, fixed: str, sizes: Sequence[int], points: Sequence[Point], 
         fixed,
         tuple(size for size, _ in good),
         tuple(row.time for _, row in good),
-        tuple(row.first_wall or np.nan for _, row in good),
+        tuple(row.first_cpu or np.nan for _, row in good),
         tuple(row.gradient_error or 0.0 for _, row in good),
     )
 
@@ -80,7 +81,10 @@ def to_markdown(curves: Sequence[Curve]) -> str:
     parts = [
         "# Growth",
         "CPU milliseconds of a call, forward and backward, float64, one thread; `python -m benchmarks.scaling`. "
-        "The slope is that of a log-log line through the larger half of the points.",
+        "The slope is that of a log-log line through the larger half of the points. The work is cubic in the unknowns, "
+        "but the rates of the kernels grow with them too ([floor](floor.md)), which keeps the slope below three; the "
+        "grey line is one interior-point iteration of that floor for each element. Elements of a batch are "
+        "independent of one another: the slope is one as soon as the call itself no longer counts.",
         "![Time against unknowns and against the batch](scaling.png)",
     ]
     for each in curves:
@@ -95,16 +99,28 @@ def to_markdown(curves: Sequence[Curve]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def floor(folder: Path) -> tuple[list[int], list[float]] | None:
+    """Milliseconds of an iteration of the whole batch, as `benchmarks.floor` has measured it."""
+    path = folder / "floor.json"
+    if not path.exists():
+        return None
+    floors = json.loads(path.read_text())["floors"]
+    return [each["n"] for each in floors], [each["iteration"] * BATCH * 1e3 for each in floors]
+
+
 def plot(curves: Sequence[Curve], path: Path) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 4), layout="constrained")
+    floors = floor(path.parent)
     for axes, each in zip(figure.subplots(1, len(curves)), curves, strict=True):
         axes.loglog(each.sizes, np.array(each.seconds) * 1e3, "o", color="C0", label="measured")
         slope, factor = each.line
         ends = np.array(each.sizes[each.half])[[0, -1]]
         fitted = np.exp(factor) * ends**slope * 1e3
         axes.loglog(ends, fitted, color="black", linewidth=1, label=f"slope {slope:.2f}")
+        if each.name == UNKNOWNS and floors:
+            axes.loglog(*floors, color="grey", linewidth=1, label="floor of an iteration")
         axes.set_xlabel(f"{each.name} ({each.fixed})")
         axes.set_ylabel("ms a call, forward and backward")
         axes.grid(which="both", linewidth=0.3)
@@ -123,7 +139,7 @@ def main() -> None:
     parser.add_argument("-r", "--rounds", type=int, default=5)
     args = parser.parse_args()
     curves = (
-        curve("unknowns", f"batch {BATCH}", SIZES, [point(n, BATCH) for n in SIZES], args.rounds),
+        curve(UNKNOWNS, f"batch {BATCH}", SIZES, [point(n, BATCH) for n in SIZES], args.rounds),
         curve("batch", f"{N} unknowns", BATCHES, [point(N, batch) for batch in BATCHES], args.rounds),
     )
     args.out.mkdir(parents=True, exist_ok=True)
