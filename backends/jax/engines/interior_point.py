@@ -115,7 +115,7 @@ def _pivoted(data: Quadratic, dual: kkt.Dual, limits: _Limits) -> _Solved:
     M, d = optimality.stacked(data)
     n, p = data.q.shape[0], data.b.shape[0]
     w, c = kkt.minimum(dual, data.q, d)
-    basis = pivoting.solve(dual.S, dual.scale * c, p, limits.pivots)
+    basis = pivoting.solve(dual.S, dual.scale * c, p, jnp.where(dual.definite, limits.pivots, 0))
     z = dual.scale * basis.y
     x = kkt.primal(dual, w, z)
     slope, missed = optimality.stationarity(M, data.q, x, z), d - M[n:] @ x
