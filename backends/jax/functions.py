@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from declarative import ir
-from declarative.analyse import structure_of
+from declarative.analyse import LowRank, structure_of
 from declarative.analyse.composite import Quadratic, expansion
 from declarative.analyse.separable import slopes as entry_derivatives
 from declarative.backends.jax.printer import tidy
@@ -41,7 +41,22 @@ def stationary(scope: Scope, variant: Variant) -> Form:
     functions = {"cost": cost(scope)}
     if any(isinstance(constraint, ir.Equality) for constraint in scope.problem.constraints):
         functions["equalities"] = constraints(scope, ir.Equality)
-    return Form(tuple({**functions, **data(scope)}.values()), ("data", *functions))
+    arguments = ["data", *functions]
+    if variant.facts.low_rank is not None:
+        functions["factors"] = factors(scope, variant.facts.low_rank)
+        arguments.append("factors=factors")
+    return Form(tuple({**functions, **data(scope)}.values()), tuple(arguments))
+
+
+def factors(scope: Scope, found: LowRank) -> str:
+    function = Function(scope, [found.diagonal, *(part for pair in found.factors for part in pair)])
+    rows = [f"({function.expr(weight)}, {function.expr(block)})" for block, weight in found.factors]
+    function.returns(
+        "return rt.low_rank(", "    params,", f"    {tidy(function.expr(found.diagonal))},",
+        *(f"    {tidy(pair)}," for pair in rows), ")",
+    )  # fmt: skip
+    doc = "P as a diagonal and weighted rows: P = diag(diagonal) + sum of rows' diag(weight) rows."
+    return function.text("factors(params)", doc, unknowns=None)
 
 
 def own(scope: Scope, auxiliaries: int) -> str:

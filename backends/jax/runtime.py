@@ -38,6 +38,7 @@ from declarative.backends.jax.matrix_functions import log_det as log_det
 from declarative.backends.jax.matrix_functions import norm_nuc as norm_nuc
 from declarative.backends.jax.matrix_functions import norm_spec as norm_spec
 from declarative.backends.jax.matrix_functions import solve as solve
+from declarative.backends.jax.qp.low_rank import Factors
 from declarative.dims import Dim
 
 Range = tuple[int, int]
@@ -150,3 +151,10 @@ def quadratic(params: tuple[Any, ...], *, P: Any, q: Any, A: Any, b: Any, G: Any
     """The data of a quadratic program in the dtype of the parameters."""
     kind = dtype(params)
     return Quadratic(*(jnp.asarray(block).astype(kind) for block in (P, q, A, b, G, h)))
+
+
+def low_rank(params: tuple[Any, ...], diagonal: Any, *weighted: tuple[Any, Any]) -> Factors:
+    """A diagonal and rows, each block of them scaled by the root of its weight."""
+    blocks = [jnp.sqrt(jnp.reshape(jnp.asarray(weight), (-1, 1))) * rows for weight, rows in weighted]
+    rows = matrix(jnp.concatenate(blocks), params)
+    return Factors(jnp.broadcast_to(matrix(diagonal, params), rows.shape[1:]), rows)

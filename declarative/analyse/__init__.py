@@ -6,12 +6,15 @@ structure  degrees, smoothness, class                       squares     residual
 linear     affine expressions as matrices                   entries     sums of functions of entries
 products   products in normal form                          regions     what constraints make of one unknown
 projection known projections and proximal maps              separable   bounds, and problems entry by entry
-wellposed  uniqueness, regularity                           problem     all of these for one problem
+derivative symbolic derivatives, entry by entry             composite   gradients and Hessians as formulas
+low_rank   diagonal plus low rank                           wellposed   uniqueness, regularity
+problem    all of these for one problem
 """
 
 from declarative.analyse.facts import Certificate as Certificate
 from declarative.analyse.facts import Class as Class
 from declarative.analyse.facts import Facts as Facts
+from declarative.analyse.facts import LowRank as LowRank
 from declarative.analyse.facts import Projection as Projection
 from declarative.analyse.facts import Residual as Residual
 from declarative.analyse.facts import Separable as Separable

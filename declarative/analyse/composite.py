@@ -56,7 +56,7 @@ def expansion(problem: Problem, structure: Structure) -> Quadratic | None:
 
 def _term(core: Expr, weight: Expr, structure: Structure, found: Quadratic) -> None:
     if structure.curvature.affine(core):
-        for (name, _), block in _affine(core, structure).blocks.items():
+        for (name, _), block in affine_parts(core, structure).blocks.items():
             found.slope(name, mul(weight, _flat(block)))
         return
     pair = as_quadratic(core)
@@ -65,12 +65,12 @@ def _term(core: Expr, weight: Expr, structure: Structure, found: Quadratic) -> N
         if matrix is None or not structure.constant(matrix):
             raise NoRule
         both = mul(weight, add(matrix, transposed(matrix)))
-        _spread(_affine(vector, structure), apply("matmul", both, vector), both, found)
+        _spread(affine_parts(vector, structure), apply("matmul", both, vector), both, found)
         return
     inner = summand(core, structure.curvature.signs)
     if inner is None:
         raise NoRule
-    leaf = _leaf(inner, structure)
+    leaf = leaf_of(inner, structure)
     derivatives = Derivatives(leaf)
     slope = derivatives(inner)
     curvature = derivatives(slope)
@@ -78,7 +78,7 @@ def _term(core: Expr, weight: Expr, structure: Structure, found: Quadratic) -> N
         slope, curvature = (total_of(part, inner.type.shape) for part in (slope, curvature))
     slope, curvature = mul(weight, slope), mul(weight, curvature)
     curvature = curvature if not curvature.type.shape else _flat(curvature)
-    _spread(_affine(leaf, structure), _flat(stretch(slope, leaf.type.shape)), curvature, found)
+    _spread(affine_parts(leaf, structure), _flat(stretch(slope, leaf.type.shape)), curvature, found)
 
 
 def _dense(matrix: Expr | None, structure: Structure) -> bool:
@@ -115,7 +115,8 @@ def _flat(expr: Expr) -> Expr:
     return expr if len(shape) == 1 else apply("reshape", expr, shape=(size_of(shape),))
 
 
-def _affine(expr: Expr, structure: Structure) -> Affine:
+def affine_parts(expr: Expr, structure: Structure) -> Affine:
+    """Raises `NoRule` where the expression cannot be taken apart."""
     found = Linear(structure)(expr)
     if found is None:
         raise NoRule
@@ -125,7 +126,7 @@ def _affine(expr: Expr, structure: Structure) -> Affine:
 # ---- the expression through which the unknowns enter ---------------------------------------------
 
 
-def _leaf(inner: Expr, structure: Structure) -> Expr:
+def leaf_of(inner: Expr, structure: Structure) -> Expr:
     """The only one, taken as small or else as large as can be."""
     for large in (False, True):
         found: list[Expr] = []

@@ -69,6 +69,17 @@ class Separable:
 
 
 @dataclass(frozen=True)
+class LowRank:
+    """The Hessian is diag(diagonal) + the sum over (E, c) of E' diag(c) E; diagonal and c are numbers or vectors.
+
+    The diagonal is certainly positive, each c nonnegative.
+    """
+
+    diagonal: Expr
+    factors: tuple[tuple[Expr, Expr], ...]
+
+
+@dataclass(frozen=True)
 class Residual:
     """`value`, an array, once for every value of the binders where `where` holds."""
 
@@ -90,6 +101,7 @@ class Facts:
     residuals: tuple[Residual, ...] | None  # the minimiser of the sum of their squares is the problem's
     projection: Projection | None
     separable: Separable | None
+    low_rank: LowRank | None  # of an unconstrained quadratic problem
     unique: Certificate
     differentiable: Certificate
     findings: tuple[Diagnostic, ...] = ()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from declarative.analyse.curvature import Blame, Curvatures, negated
 from declarative.analyse.facts import Certificate, Class, Facts
+from declarative.analyse.low_rank import low_rank
 from declarative.analyse.projection import projection
 from declarative.analyse.scope import Scope
 from declarative.analyse.separable import separable
@@ -89,6 +90,7 @@ def _minimisation(problem: Problem, statement: Minimize, structure: Structure) -
         residuals=sum_of_squares,
         projection=known,
         separable=separable(problem, structure),
+        low_rank=low_rank(problem, structure) if degree == 2 and not constrained else None,
         unique=unique,
         differentiable=differentiable,
         findings=tuple(findings),
@@ -198,6 +200,7 @@ def _system(problem: Problem, structure: Structure) -> Facts:
         residuals=None,
         projection=None,
         separable=None,
+        low_rank=None,
         unique=unique,
         differentiable=differentiable,
     )

@@ -58,7 +58,9 @@ def recognised(facts: Facts) -> str | None:
     if facts.separable is not None:
         bounded = any(abs(number(end) or 0.0) != INF for pair in facts.separable.bounds for end in pair)
         return f"one problem for each entry{' between bounds' if bounded else ''}"
-    return "a sum of squares" if facts.residuals is not None else None
+    if facts.residuals is not None:
+        return "a sum of squares"
+    return "a diagonal and weighted rows as Hessian" if facts.low_rank is not None else None
 
 
 def _wrapped(name: str, text: str) -> list[str]:

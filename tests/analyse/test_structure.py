@@ -7,6 +7,7 @@ import pytest
 
 from declarative import ir
 from declarative.analyse import Class, Facts, analyse
+from declarative.rewrite import rewrite
 from tests import programs
 from tests.evaluate import Point, shape
 
@@ -255,3 +256,69 @@ def test_assumptions_and_plain_constraints_give_signs() -> None:
     assert facts("find x: real[n]\n minimize s * ||x||^2\n assume s >= 0").convex
     assert facts("find x: real\n minimize x^3\n subject to x >= 0").convex
     assert not facts("find x: real\n minimize x^3").convex
+
+
+LOW_RANK = {
+    "||A @ x - b||^2 + r * ||x||^2": 1,
+    "sum(w * (A @ x - b)^2) / 2 + sum(d * x^2) + q' @ x": 1,
+    "||A @ x||^2 + (q' @ x - s)^2 + 1/2 * x' @ diag(d) @ x": 2,
+    "x' @ A' @ A @ x + ||x - v||^2": 1,
+    "sum((A[j] @ x - b[j])^2 for j in m) + sum(d[i] * (x[i] - v[i])^2 for i in n)": 1,
+}
+
+
+@pytest.mark.parametrize(("value", "blocks"), LOW_RANK.items())
+def test_a_diagonal_plus_low_rank(value: str, blocks: int) -> None:
+    """The Hessian is the diagonal and the weighted rows: a second difference of the objective says so."""
+    problem = programs.problem(
+        f"{HEAD.replace('lo: real', 'd: positive real')}find x: real[n]\n minimize {value}"
+    )
+    (first, *_) = rewrite(problem, analyse(problem))
+    found = first.facts.low_rank
+    assert found is not None
+    assert len(found.factors) == blocks
+    assert isinstance(problem.statement, ir.Minimize)
+    rng = np.random.default_rng(0)
+    values = {p.name: np.abs(rng.normal(size=shape(p.type, SIZES))) for p in problem.params}
+    x, way = rng.normal(size=3), rng.normal(size=3)
+    costs = [Point({**values, "x": x + t * way}, SIZES)(problem.statement.value) for t in (-1, 0, 1)]
+    at = Point(values, SIZES)
+    curved = np.sum(at(found.diagonal) * way**2)
+    curved += sum(np.sum(at(weight) * (at(rows) @ way) ** 2) for rows, weight in found.factors)
+    np.testing.assert_allclose(curved, costs[0] - 2 * costs[1] + costs[2], rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "find x: real[n]\n minimize ||A @ x - b||^2",
+        "find x: real[n]\n minimize ||A @ x - b||^2 + s * ||x||^2",
+        "find x: real[n]\n minimize x' @ Q @ x + ||x||^2",
+        "find x: real[n]\n minimize ||A @ x - b||^2 + ||x||^2\n subject to x >= 0",
+        "find x: real[n]\n minimize r * ||x - v||^2",
+    ],
+)
+def test_no_low_rank(text: str) -> None:
+    assert facts(text).low_rank is None
+
+
+SEPARABLE = {
+    "find x: real[n]\n minimize sum(exp(x)) + r * ||x||^2": True,
+    "find x: real[n], y: real\n minimize sum(exp(x) - x) + exp(y) + b' @ A @ x - y": True,
+    "find x: real\n minimize log_sum_exp(v * x) + x^2": True,
+    "find x: real[n] in [0, 1]\n minimize sum(exp(x) * v^2) + kl(x, exp(v))": True,
+    "find x: real[n]\n minimize sum(exp(x))\n subject to x >= v\n x <= 3": True,
+    "find x: real[n]\n minimize sum(huber(x - v))": True,
+    "find x: real[n]\n minimize sum(exp(A @ x))": False,
+    "find x: real[n], y: real\n minimize sum(exp(x - y))": False,
+    "find x: real[n]\n minimize sum(exp(x))\n subject to sum(x) == 1": False,
+    "find x: real[n]\n minimize sum(exp(x))\n subject to label: x >= 1": False,
+    "find x: real[n]\n minimize sum(abs(x - v)) + sum(exp(x))": False,
+    "find x: real[n]\n minimize log_sum_exp(x)": False,
+    "find x: real[n]\n minimize sum(exp(x))\n subject to x >= v\n x >= q": False,
+}
+
+
+@pytest.mark.parametrize(("text", "wanted"), SEPARABLE.items())
+def test_separable(text: str, wanted: bool) -> None:
+    assert (facts(text).separable is not None) is wanted

@@ -1,6 +1,7 @@
 """Quadratic minimisation without inequalities: one linear system, z and the multipliers of A z = b at once.
 
-Unconstrained problems use a Cholesky factor of P, kept for the derivative; singular and equality-constrained
+Unconstrained problems use a Cholesky factor of P, kept for the derivative, or, where P is a diagonal and
+few rows' rows, one of a matrix as small as the rows are few; singular and equality-constrained
 ones the equilibrated KKT matrix [P A'; A 0], least-norm where it is singular. Statuses:
 `solved` if the optimality conditions hold to the tolerance (default 1e-10 in float64, 1e-5 in
 float32), `infeasible` where A z = b has no solution, `unbounded` where P is not positive
@@ -10,7 +11,7 @@ semidefinite on the null space of A or the objective falls along a flat directio
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,10 +19,10 @@ from jax import Array
 
 from declarative.backends.jax import iteration, linalg
 from declarative.backends.jax.forms import Quadratic
-from declarative.backends.jax.qp import optimality, regular, scaling
+from declarative.backends.jax.qp import low_rank, optimality, regular, scaling
 from declarative.layer.contract import Params, Point, Root, SolveOptions
 from declarative.layer.linear import solve_equilibrated
-from declarative.layer.status import Status
+from declarative.layer.status import DerivativeStatus, Status
 
 
 class Fixed(NamedTuple):
@@ -44,14 +45,18 @@ class Solver:
         data: Callable[[Params], Quadratic],
         cost: Function | None = None,
         equalities: Function | None = None,
+        factors: Callable[[Params], low_rank.Factors] | None = None,
     ):
-        self._data = data
+        self._data, self._factors = data, factors
         self._cost = cost or (lambda z, p: _value(data(p), z))
         self._equalities = equalities or (lambda z, p: data(p).A @ z - data(p).b)
 
     def solve(self, p: Params, start: Array | None, options: SolveOptions) -> Root:
         data = self._data(p)
         tol = iteration.tolerance(options, data.q.dtype, 1e-10, 1e-5)
+        wide = self._wide(p)
+        if wide is not None:
+            return _solved_wide(low_rank.factorised(wide), data.q, tol)
         fixed = _factorised(data)
         z, eq = _solve(data, fixed, -data.q, data.b)
         residual = optimality.residual(data, z, eq) if eq.size else _stationarity(data, z)
@@ -65,7 +70,12 @@ class Solver:
         code = iteration.invalid(code, data.q, data.b)
         return Root(Point(z, eq, jnp.zeros(0, z.dtype)), fixed, code, jnp.int32(1), residual)
 
-    def optimality(self, y: Point, p: Params, fixed: Fixed) -> Point:
+    def _wide(self, p: Params) -> low_rank.Factors | None:
+        """P as a diagonal and few rows, where that pays."""
+        factors = None if self._factors is None else self._factors(p)
+        return factors if factors is not None and low_rank.pays(factors) else None
+
+    def optimality(self, y: Point, p: Params, fixed: Any) -> Point:
         def lagrangian(z: Array) -> tuple[Array, Array]:
             missed = self._equalities(z, p)
             return self._cost(z, p) + y.eq @ missed, missed
@@ -74,23 +84,38 @@ class Solver:
         return Point(slope, missed, y.ineq)
 
     def linear(
-        self, y: Point, p: Params, fixed: Fixed
+        self, y: Point, p: Params, fixed: Any
     ) -> tuple[Callable[[Point], Point], Callable[[Point], Point]]:
         """The KKT matrix is symmetric."""
         data = self._data(p)
 
         def solve(rhs: Point) -> Point:
+            if isinstance(fixed, low_rank.Factored):
+                return rhs._replace(z=low_rank.solve(fixed, rhs.z))
             z, eq = _solve(data, fixed, rhs.z, rhs.eq)
             return Point(z, eq, rhs.ineq)
 
         return solve, solve
 
-    def regularity(self, y: Point, p: Params, fixed: Fixed) -> Array:
+    def regularity(self, y: Point, p: Params, fixed: Any) -> Array:
+        if isinstance(fixed, low_rank.Factored):  # the diagonal is positive
+            return jnp.asarray(DerivativeStatus.REGULAR.code, jnp.int8)
         data = self._data(p)
         problem = scaling.equilibrated(data)
         rows = jnp.ones(data.b.shape[0], bool)
         multipliers = y.eq * problem.cost / problem.rows
         return regular.regularity(problem, data.b.shape[0], rows, y.z / problem.columns, multipliers)
+
+
+def _solved_wide(factored: low_rank.Factored, q: Array, tol: Array) -> Root:
+    z = low_rank.solve(factored, -q)
+    slope = jnp.max(jnp.abs(low_rank.product(factored, z) + q), initial=0)
+    curvature = factored.diagonal + jnp.sum(factored.rows**2, axis=0)
+    size = jnp.max(curvature, initial=0) * jnp.max(jnp.abs(z), initial=0)
+    residual = slope / (1 + jnp.max(jnp.abs(q), initial=0) + size)
+    code = iteration.invalid(iteration.verdict(residual, tol, jnp.int32(0), 1), q, factored.rows)
+    none = jnp.zeros(0, q.dtype)
+    return Root(Point(z, none, none), factored, code, jnp.int32(1), residual)
 
 
 def _value(data: Quadratic, z: Array) -> Array:

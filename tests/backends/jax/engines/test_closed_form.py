@@ -12,6 +12,7 @@ import pytest
 
 from declarative.backends.jax.engines import linear_system, projection
 from declarative.backends.jax.forms import Quadratic
+from declarative.backends.jax.qp.low_rank import Factored, Factors
 from declarative.layer.contract import SolveOptions
 from declarative.layer.implicit import differentiable
 from declarative.layer.status import DerivativeStatus, Status
@@ -268,3 +269,39 @@ def test_negative_curvature_outside_the_constraints_is_no_matter() -> None:
     y, status, _ = solved(np.diag([-1.0, 1.0]), [0, -2], [[1, 0]], [3])
     assert status is Status.SOLVED
     np.testing.assert_allclose(y.z, [3, 2], atol=1e-12)
+
+
+def test_a_wide_problem_by_its_few_rows() -> None:
+    """P = diag(d) + W'W with 2 rows of 5: solution, first and second derivatives as from the dense P."""
+    p = tuple(jnp.asarray(RNG.uniform(0.5, 2, size=shape)) for shape in ((5,), (2, 5), (5,)))
+
+    def dense(p: Any) -> Quadratic:
+        d, rows, q = p
+        return Quadratic(
+            jnp.diag(d) + rows.T @ rows, q, jnp.zeros((0, 5)), jnp.zeros(0), jnp.zeros((0, 5)), jnp.zeros(0)
+        )
+
+    def along(one: linear_system.Solver) -> Any:
+        solve = differentiable(one)
+        return lambda p: jnp.sum(jnp.sin(solve(p, None).y.z))
+
+    wide = linear_system.Solver(dense, factors=lambda p: Factors(p[0], p[1]))
+    whole = linear_system.Solver(dense)
+    for derivative in (lambda f: f, jax.jacfwd, jax.jacrev, jax.hessian):
+        found, expected = (jax.tree.leaves(jax.jit(derivative(along(one)))(p)) for one in (wide, whole))
+        for a, b in zip(found, expected, strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-12)
+    root = wide.solve(p, None, SolveOptions())
+    assert root.status == Status.SOLVED.code
+    assert wide.regularity(root.y, p, root.fixed) == DerivativeStatus.REGULAR.code
+    assert isinstance(root.fixed, Factored)
+
+
+def test_many_rows_are_no_low_rank() -> None:
+    p = tuple(jnp.asarray(RNG.uniform(0.5, 2, size=shape)) for shape in ((5,), (3, 5), (5,)))
+    none = jnp.zeros((0, 5)), jnp.zeros(0)
+    one = linear_system.Solver(
+        lambda p: Quadratic(jnp.diag(p[0]) + p[1].T @ p[1], p[2], *none, *none),
+        factors=lambda p: Factors(p[0], p[1]),
+    )
+    assert not isinstance(one.solve(p, None, SolveOptions()).fixed, Factored)
