@@ -69,7 +69,7 @@ KINDS = {
         S + "minimize r * kl(x, exp(v / r))",
         S + "minimize sum(x[i] * log(x[i]) - v[i] / r * x[i] for i in n)",
         "find x: nonneg real[n]\n minimize sum(x * (r * log(x) - v))\n subject to sum(x) == 1",
-        X + "minimize r * x' @ log(x) - x' @ v\n subject to x >= 0\n sum(x) == 1",
+        X + "minimize r * x' @ log(x) - x' @ v\n subject to sum(x) == 1",
         S + "maximize dot(v, x) - r * sum(x * log(x / d)) - r * sum(x * log(d))",
         S + "let h = -sum(x[i] * log(x[i]) for i in n)\n minimize -(sum(v * x) + r * h)",
     )),

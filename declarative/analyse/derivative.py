@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from declarative.analyse.structure import root_of_squares
 from declarative.analyse.terms import ONE, ZERO, add, apply, is_zero, mul, neg, sub
 from declarative.ir import Apply, Const, Expr
 from declarative.walk import constant as number
@@ -60,6 +61,9 @@ class Derivatives:
             return ZERO
         if not isinstance(expr, Apply):
             raise NoRule
+        root = root_of_squares(expr)
+        if root is not None:
+            return _times(_times(TWO, root), self(root))
         match expr.atom, expr.args:
             case "add", (a, b):
                 return add(self(a), self(b))

@@ -199,7 +199,8 @@ def _planar(bounds: Bounds, plane: Plane, objective: Objective, x: Unknown) -> R
     uniform = not normal.type.shape and number(normal) != 0
     radius = over(level, normal) if uniform else ZERO
     idle = (number(bounds.upper) or 0.0) >= (number(radius) or INF)  # no entry exceeds the sum
-    nonneg = number(bounds.lower) == 0 and (number(bounds.upper) == INF or idle)
+    lowest = {0.0, -INF} if objective.kind == "entropic" else {0.0}  # x log x is defined for x >= 0 alone
+    nonneg = number(bounds.lower) in lowest and (number(bounds.upper) == INF or idle)
     if objective.kind in ("quadratic", "entropic") and plane.equality and nonneg and uniform:
         return Region("simplex", () if number(radius) == 1 else (radius,))
     if objective.kind == "quadratic" and bounds == Bounds():

@@ -2,6 +2,7 @@
 
     sum(f(x[i], a[i]) for i in n)        sum(f(x, a))
     sum(A[i, j] * x[j] for j in n)       A[i, :] @ x, and over i then A @ x
+    sum(A[:, j] * x[j] for j in n)       A @ x
     x[t + 1] - x[t] <= c for t in T      x[1:T + 1] - x[0:T] <= c
     sum(..., i in n, j in m)             an axis for each index, in their order
 
@@ -43,6 +44,8 @@ def vectorise(problem: Problem, structure: Structure) -> Problem | None:
         match node:
             case Reduce(where=None, body=body) if not body.type.shape:
                 return _reduced(node, structure)
+            case Reduce(where=None, op="sum", body=Apply(atom="mul"), binders=(_,)):
+                return _combined(node)
             case Equality() | Inequality() if node.binders and node.where is None:
                 return _row(node)
             case _:
@@ -64,6 +67,21 @@ def _reduced(node: Reduce, structure: Structure) -> Expr:
     if len(binders) == len(node.binders):
         return node
     return body if not binders else replace(node, body=body, binders=tuple(binders))
+
+
+def _combined(node: Reduce) -> Expr:
+    """sum(A[:, i] * x[i] for i in n) of vectors is A @ x."""
+    assert isinstance(node.body, Apply)
+    (binder,) = node.binders
+    for factor, column in (node.body.args, node.body.args[::-1]):
+        if factor.type.shape or len(column.type.shape) != 1:
+            continue
+        weights, rows = _lift(factor, binder), _lift(column, binder)
+        if weights is not None and rows is not None:
+            flipped = isinstance(rows, Apply) and rows.atom == "transpose"
+            pair = (rows.args[0], weights) if isinstance(rows, Apply) and flipped else (weights, rows)
+            return apply("matmul", *pair, span=node.span)
+    return node
 
 
 def _total(node: Reduce, values: Expr, structure: Structure) -> Expr:

@@ -47,6 +47,8 @@ SUMS = [
     "sum(S[t, 0] * x[0] - S[t + 1, 1] * x[1] for t in 0..T-1) + sum(X)",
     "sum(x[i] * x[j] for i in n for j in n) + sum(X)",
     "sum(X[i] @ X[i] for i in m) + sum(x)",
+    "||sum(A[:, j] * x[j] for j in n) - b||^2 + sum(X)",
+    "sum(sum(w[j] * X[j] for j in m) * x)",
     "prod(x[i] - s for i in n) + min(sum(X[i]) for i in m)",
 ]
 
