@@ -128,9 +128,13 @@ def lu_solve(factors: tuple[Array, Array], rhs: Array, transposed: bool = False)
     return jax.scipy.linalg.lu_solve(factors, rhs, trans=int(transposed))
 
 
-@elementwise
 def eigh(matrix: Array) -> tuple[Array, Array]:
     """Ascending eigenvalues, and orthonormal eigenvectors as columns, of a symmetric matrix."""
+    return (matrix[0], jnp.ones_like(matrix)) if matrix.shape[-1] == 1 else _eigh(matrix)
+
+
+@elementwise
+def _eigh(matrix: Array) -> tuple[Array, Array]:
     values, vectors = jnp.linalg.eigh(matrix)
     return values, vectors
 

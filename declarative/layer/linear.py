@@ -34,6 +34,8 @@ def dense_solver(matvec: LinearMap, good: Array) -> tuple[LinearMap, LinearMap]:
 
 def solve_equilibrated(matrix: Array, rhs: Array, transposed: bool) -> Array:
     """matrix [n, n]^-1 rhs [n] (or of its transpose), least-norm in the equilibrated scaling if singular."""
+    if matrix.shape == (1, 1):
+        return jnp.where(matrix[0] == 0, 0, rhs / jnp.where(matrix[0] == 0, 1, matrix[0]))
     rows, columns = equilibrate(matrix)
     scaled = rows[:, None] * matrix * columns
     before, after = (columns, rows) if transposed else (rows, columns)

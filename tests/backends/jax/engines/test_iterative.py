@@ -152,6 +152,44 @@ def test_picard_and_anderson_agree_and_anderson_is_quicker() -> None:
     assert runs["anderson"].iterations < runs["picard"].iterations
 
 
+@pytest.mark.parametrize("norm", [0.6, 0.99, 4.0])
+def test_the_adjoint_of_a_map_is_exact_where_iteration_fails_too(norm: float) -> None:
+    """Plain steps, accelerated ones, the dense solve: one derivative."""
+    A = np.random.default_rng(4).normal(size=(12, 12))
+    A, b = jnp.asarray(norm * A / np.linalg.norm(A, 2)), jnp.linspace(-1, 1, 12)
+    exact = jnp.linalg.solve(jnp.eye(12) - A, b)
+    affine = solver(fixed_point, lambda z, p: p[0] @ z + p[1], 12)
+    found = differentiable(affine)((A, b), exact)
+    assert found.status == Status.SOLVED.code
+
+    def loss(A: Array, b: Array) -> Array:
+        return jnp.sum(jnp.sin(differentiable(affine)((A, b), exact).y.z))
+
+    moved = jnp.linalg.solve((jnp.eye(12) - A).T, jnp.cos(exact))
+    for ours, true in zip(jax.grad(loss, (0, 1))(A, b), (jnp.outer(moved, exact), moved), strict=True):
+        np.testing.assert_allclose(ours, true, rtol=1e-9, atol=1e-9 * np.max(np.abs(true)))
+
+
+def test_a_map_that_contracts_slowly_is_accelerated() -> None:
+    slow = solver(fixed_point, lambda z, p: p[0] * z + 1, 2)
+    found = slow.solve((jnp.asarray([0.999, 0.5]),), None, SolveOptions())
+    assert found.status == Status.SOLVED.code
+    assert found.iterations < 30
+    np.testing.assert_allclose(found.y.z, [1000, 2], rtol=1e-6)
+
+
+@pytest.mark.parametrize("tol", [1e-8, 1e-2])
+def test_the_last_factor_solves_with_the_hessian_at_the_solution(tol: float) -> None:
+    """However rough the solution: what the factor misses is refined, or solved anew."""
+    z0 = jnp.linspace(0, 1, 3)
+    quartic = solver(newton, lambda z, p: jnp.sum((z - p[0]) ** 4) + jnp.sum(z**2) + z[0] * z[1], 3)
+    found = quartic.solve((z0,), None, SolveOptions(tol=tol))
+    hessian = jax.hessian(lambda z: quartic._cost(z, (z0,)))(found.y.z)
+    rhs = found.y._replace(z=jnp.asarray([1.0, -2.0, 3.0]))
+    for solve in quartic.linear(found.y, (z0,), found.fixed):
+        np.testing.assert_allclose(solve(rhs).z, jnp.linalg.solve(hessian, rhs.z), rtol=1e-11)
+
+
 def test_equations_without_a_root_are_no_solution() -> None:
     assert status(root, lambda z, p: z**2 + p[0], 1, jnp.asarray(1.0), start=jnp.ones(1)) not in (
         Status.SOLVED,
