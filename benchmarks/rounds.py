@@ -189,11 +189,11 @@ def started(worker: Worker, contender: Contender, case: Case, exact: Outcome, se
         return replace(row, reason=f"not an answer: {problem}")
     return replace(
         row,
-        verdict="right" if max(error.solution, error.gradient) <= RIGHT else "wrong",
+        verdict="right" if error.solution <= RIGHT and error.gradient <= RIGHT else "wrong",  # NaN is wrong
         solution_error=error.solution,
         gradient_error=error.gradient,
         gradient_errors=error.gradients,
-        calls=int(np.clip(round(STRETCH / max(told["second"]["wall"], 1e-6)), 1, 1000)),
+        calls=int(np.clip(round(STRETCH / max(min(told["second"].values()), 1e-6)), 1, 1000)),
         first_cpu=told["first"]["cpu"],
         first_wall=told["first"]["wall"],
         imports_wall=told["imports"]["wall"],

@@ -1,6 +1,8 @@
-"""Contenders for a test of the harness: ours, one that is right, one wrong, one that fails, one that is not there."""
+"""Contenders for a test of the harness: ours, one that is right, two wrong, one that fails, one that is not there."""
 
 from __future__ import annotations
+
+import numpy as np
 
 from benchmarks.peers import ours
 from benchmarks.workload import Case, Contender, Outcome, Prepared
@@ -18,6 +20,11 @@ def off_by_a_hundredth(case: Case) -> Prepared:
     return Prepared(lambda: sparsemax.answer(case.inputs["v"], case.weights), read)
 
 
+def undefined(case: Case) -> Prepared:
+    solution = sparsemax.answer(case.inputs["v"], case.weights).solution
+    return Prepared(lambda: None, lambda _: Outcome(solution, {"v": np.full_like(solution, np.nan)}))
+
+
 def broken(case: Case) -> Prepared:
     print("a package may print what it likes")
     raise ArithmeticError("no such luck")
@@ -27,6 +34,7 @@ CONTENDERS = (
     *ours.CONTENDERS,
     Contender("sorting", ("numpy",), ("numpy",), {"sparsemax": sorted_values}, "by sorting"),
     Contender("wrong", ("numpy",), (), {"sparsemax": off_by_a_hundredth}),
+    Contender("undefined", ("numpy",), (), {"sparsemax": undefined}),
     Contender("broken", ("numpy",), (), {"sparsemax": broken}),
     Contender("gone", ("no_such_package",), (), {"sparsemax": sorted_values}),
     Contender("of another kind", ("numpy",), (), {"qp": sorted_values}),

@@ -38,6 +38,7 @@ def test_verdicts(rows: dict[str, report.Row]) -> None:
         "hand-written": "right",
         "sorting": "right",
         "wrong": "wrong",
+        "undefined": "wrong",
         "broken": "failed",
         "gone": "absent",
     }
