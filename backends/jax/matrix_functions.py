@@ -76,16 +76,50 @@ def eig_min(A: Array) -> Array:
     return eigh((A + A.T) / 2)[0][0]
 
 
-def _signed_singular_values(X: Array) -> Array:
-    """The singular values, their negatives, and zeros: eigenvalues of [[0, X], [X', 0]]."""
+def _doubled(X: Array) -> Array:
+    """[[0, X], [X', 0]], whose eigenvalues are the singular values, their negatives, and zeros."""
     rows, columns = X.shape
     zeros = lambda size: jnp.zeros((size, size), X.dtype)  # noqa: E731
-    return eigh(jnp.block([[zeros(rows), X], [X.T, zeros(columns)]]))[0]
+    return jnp.block([[zeros(rows), X], [X.T, zeros(columns)]])
+
+
+def singular_values(X: Array) -> Array:
+    """As many as the shorter side is long, ascending."""
+    return eigh(_doubled(X))[0][max(X.shape) :]
+
+
+def singular_threshold(X: Array, threshold: Array) -> Array:
+    """X with its singular values lowered by a threshold, as far as zero."""
+    rows = X.shape[0]
+    return _soft_spectrum(_doubled(X), jnp.asarray(threshold, X.dtype))[:rows, rows:]
+
+
+@jax.custom_jvp
+def _soft_spectrum(A: Array, threshold: Array) -> Array:
+    values, vectors = eigh(A)
+    return (vectors * _soft(values, threshold)) @ vectors.T
+
+
+@_soft_spectrum.defjvp
+def _soft_spectrum_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    """Daleckii and Krein: in the eigenbasis, divided differences; the slope where two values are equal."""
+    (A, threshold), (dA, rate) = primals, tangents
+    values, vectors = eigh(A)
+    soft, away = _soft(values, threshold), (jnp.abs(values) > threshold).astype(A.dtype)
+    gaps = values[:, None] - values[None, :]
+    apart = jnp.abs(gaps) > jnp.finfo(A.dtype).eps ** 0.5 * jnp.max(jnp.abs(values))
+    slopes = jnp.where(apart, (soft[:, None] - soft[None, :]) / jnp.where(apart, gaps, 1), away[:, None])
+    turned = slopes * (vectors.T @ dA @ vectors) - jnp.diag(rate * jnp.sign(values) * away)
+    return (vectors * soft) @ vectors.T, vectors @ turned @ vectors.T
+
+
+def _soft(values: Array, threshold: Array) -> Array:
+    return jnp.sign(values) * jnp.maximum(jnp.abs(values) - threshold, 0)
 
 
 def norm_nuc(X: Array) -> Array:
-    return jnp.sum(jnp.abs(_signed_singular_values(X))) / 2
+    return jnp.sum(jnp.abs(eigh(_doubled(X))[0])) / 2
 
 
 def norm_spec(X: Array) -> Array:
-    return _signed_singular_values(X)[-1]
+    return eigh(_doubled(X))[0][-1]

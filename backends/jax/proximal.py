@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from declarative.backends.jax.matrix_functions import singular_threshold, singular_values
 from declarative.backends.jax.projections import PROJECTIONS, Args, Projection, norm
 
 
@@ -72,6 +73,18 @@ GROUP_THRESHOLD = Projection(
     lambda v, args: _lengths(v, args) > args[0],
     _shrunk,
     lambda v, case, args, tol: jnp.any(jnp.abs(_lengths(v, args) - args[0]) <= tol),
+    lambda args: jnp.asarray(args[0]) < 0,
+)
+
+
+def _values(v: Array, args: Args) -> Array:
+    return singular_values(v.reshape(args[1], -1))
+
+
+SINGULAR_THRESHOLD = Projection(
+    lambda v, args: (),
+    lambda v, case, args: jnp.ravel(singular_threshold(v.reshape(args[1], -1), args[0])),
+    lambda v, case, args, tol: jnp.any(jnp.abs(_values(v, args) - args[0]) <= tol),
     lambda args: jnp.asarray(args[0]) < 0,
 )
 
@@ -260,6 +273,7 @@ MAPS: dict[str, Projection] = {
     **PROJECTIONS,
     "soft_threshold": SOFT_THRESHOLD,
     "group_threshold": GROUP_THRESHOLD,
+    "singular_threshold": SINGULAR_THRESHOLD,
     "softmax": SOFTMAX,
     "hyperplane": HYPERPLANE,
     "halfspace": HALFSPACE,

@@ -50,6 +50,7 @@ class Projection:
     |---|---|---|
     | soft_threshold | threshold[, lower, upper] | 1/2 ||x - point||^2 + sum(threshold * abs(x)) |
     | group_threshold | threshold, rows | 1/2 ||x - point||^2 + threshold * (norms of x's rows, summed) |
+    | singular_threshold | threshold, rows | 1/2 ||x - point||^2 + threshold * (x's singular values, summed) |
     | softmax | radius, absent for 1 | sum(x * log(x)) - point' @ x over the simplex |
 
     `point` has the shape of x. Sets and kinks stand about the origin: `shift`, None for 0, moves them.

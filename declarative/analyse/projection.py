@@ -46,7 +46,8 @@ class Objective:
     | quadratic | 1/2 ||x - point||^2 |
     | weighted | 1/2 sum(weights * (x - point)^2) |
     | absolute | quadratic or weighted, + sum(weights * threshold * abs(x)) |
-    | grouped | quadratic + threshold * the sum of the norms of `groups` rows |
+    | grouped | quadratic + threshold * the sum of the norms of `rows` rows |
+    | nuclear | quadratic + threshold * the sum of the singular values |
     | entropic | sum(x * log(x)) - point' @ x |
     | linear | -point' @ x |
     """
@@ -55,7 +56,7 @@ class Objective:
     point: Expr
     weights: Expr = ONE
     threshold: Expr = ZERO
-    groups: Expr = ONE
+    rows: Expr = ONE
     shift: Expr = ZERO
 
 
@@ -78,6 +79,7 @@ PROXES = (
     Prox("weighted", ENTRYWISE | PLANAR),
     Prox("absolute", ENTRYWISE, "soft_threshold"),
     Prox("grouped", frozenset({"free"}), "group_threshold"),
+    Prox("nuclear", frozenset({"free"}), "singular_threshold"),
     Prox("entropic", frozenset({"simplex"}), "softmax"),
     Prox("linear", frozenset({"ball"}), "sphere"),
 )
@@ -114,8 +116,8 @@ def _matched(objective: Objective, known: Region, x: Unknown) -> Projection | No
     match objective.kind:
         case "absolute":
             args = (objective.threshold, *(sub(end, shift) for end in _ends(known)))
-        case "grouped":
-            args = (objective.threshold, objective.groups)
+        case "grouped" | "nuclear":
+            args = (objective.threshold, objective.rows)
         case "linear":
             shift = known.shift
     point = objective.point if prox.kind in ("entropic", "linear") else sub(objective.point, shift)
@@ -158,10 +160,11 @@ def _quadratic(form: Form, found: Sum, x: Unknown, signs: Signs) -> Objective | 
     if len(found.rest) != 1 or twice.type.shape:
         return None
     term = found.rest[0]
-    groups = _groups(term.core, x)
-    if groups is None or not signs.nonneg(term.coefficient):
+    norm = _norm(term.core, x)
+    if norm is None or not signs.nonneg(term.coefficient):
         return None
-    return Objective("grouped", point, twice, over(term.coefficient, twice), groups)
+    kind, rows = norm
+    return Objective(kind, point, twice, over(term.coefficient, twice), rows)
 
 
 def _absolute(form: Form, kink: Basis, signs: Signs) -> Objective | None:
@@ -174,11 +177,13 @@ def _absolute(form: Form, kink: Basis, signs: Signs) -> Objective | None:
     return Objective("absolute", point, twice, over(weight, twice), shift=kink.kink)
 
 
-def _groups(core: Expr, x: Unknown) -> Expr | None:
-    """Of how many rows of x the scalar is the sum of the norms; 1 for x as a whole."""
+def _norm(core: Expr, x: Unknown) -> tuple[str, Expr] | None:
+    """The norm of x, the sum of the norms of its rows, or of its singular values; and into how many rows x goes."""
     match core:
         case Apply(atom="norm2", args=(inner,)) if inner == x:
-            return Size(Dim.of(1))
+            return "grouped", Size(Dim.of(1))
+        case Apply(atom="norm_nuc", args=(inner,)) if inner == x:
+            return "nuclear", Size(x.type.shape[0])
         case Reduce(op="sum", body=Apply(atom="norm2", args=(Index(array=array, items=items),)), where=None):
             if array != x or len(core.binders) != 1:
                 return None
@@ -186,7 +191,7 @@ def _groups(core: Expr, x: Unknown) -> Expr | None:
             whole = binder.first == Dim.of(0) and binder.last == rows
             rest = zip(items[1:], x.type.shape[1:], strict=False)
             if whole and items[0] == Bound(binder.name) and all(i == Slice(Dim.of(0), d) for i, d in rest):
-                return Size(rows)
+                return "grouped", Size(rows)
     return None
 
 

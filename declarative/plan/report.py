@@ -47,7 +47,7 @@ def _described(facts: Facts) -> list[str]:
     return lines
 
 
-MAPS = frozenset({"soft_threshold", "group_threshold", "softmax"})
+MAPS = frozenset({"soft_threshold", "group_threshold", "singular_threshold", "softmax"})
 
 
 def recognised(facts: Facts) -> str | None:

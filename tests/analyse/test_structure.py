@@ -10,11 +10,8 @@ from declarative.analyse import Class, Facts, analyse
 from declarative.rewrite import rewrite
 from tests import programs
 from tests.evaluate import Point, shape
+from tests.oracles.known_maps import HEAD, KNOWN_MAPS
 
-HEAD = """problem p
-  given v: real[n], A: real[m, n], b: real[m], s: real, r: positive real, w: positive real[m], V: real[n, n]
-  given Q: psd real[n, n], lo: real[n], q: real[n]
-  """
 SIZES = {"n": 3, "m": 4}
 
 
@@ -206,6 +203,14 @@ def test_soft_threshold(value: str) -> None:
     assert Point({"r": 2.0}, SIZES)(found.args[0]) == 2.0
 
 
+@pytest.mark.parametrize(("text", "wanted"), KNOWN_MAPS.items())
+def test_known_maps(text: str, wanted: tuple[str, int, bool]) -> None:
+    problem = programs.problem(HEAD + text)
+    found = rewrite(problem, analyse(problem))[0].facts.projection
+    assert found is not None
+    assert (found.name, len(found.args), found.shift is not None) == wanted
+
+
 NO_PROJECTION = [
     "find x: real[n]\n minimize ||A @ x - b||^2",
     "find x: real[n]\n minimize -||x - v||^2",
@@ -216,6 +221,14 @@ NO_PROJECTION = [
     "find x: real[n]\n minimize ||x - v||^2\n subject to label: x >= 0",
     "find x: real[n]\n minimize ||x - v||^2\n subject to A @ x <= b",
     "find x: real[n]\n minimize ||x - v||^2\n subject to x >= lo\n x >= q",
+    "find x: real[n]\n minimize ||x - v||^2 + s * ||x||_1",
+    "find x: real[n]\n minimize ||x - v||^2\n subject to s * x <= 1",
+    "find x: real[n]\n minimize ||x - v||^2 + ||x - q||_1 + ||x||_1",
+    "find x: real[n]\n minimize sum(q * (x - v)^2)",
+    "find x: real[n] in ball(r)\n minimize sum(exp(q) * (x - v)^2)",
+    "find x: real[n] in simplex\n minimize sum(exp(q) * x * log(x))",
+    "find x: real[n]\n minimize ||x - v||^2\n subject to ||x||^2 + q' @ x <= 1",
+    "find x: real[n] in simplex\n minimize q' @ x",
 ]
 
 

@@ -38,6 +38,7 @@ PROJECTIONS = (
     "budget",
     "soft_threshold",
     "group_threshold",
+    "singular_threshold",
     "softmax",
 )
 

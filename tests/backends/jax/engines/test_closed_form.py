@@ -27,9 +27,9 @@ def _double() -> Iterator[None]:
 
 
 def onto(name: str) -> Any:
-    """Solver of p = (v, *args); groups are rows of two entries."""
-    groups = (V.size // 2,) if name == "group_threshold" else ()
-    return projection.Solver(name, lambda p: p[0], lambda p: (*p[1:], *groups))
+    """Solver of p = (v, *args); rows have two entries."""
+    rows = (V.size // 2,) if name in ("group_threshold", "singular_threshold") else ()
+    return projection.Solver(name, lambda p: p[0], lambda p: (*p[1:], *rows))
 
 
 V = RNG.normal(size=6)
@@ -60,6 +60,8 @@ CASES = [
         "soft_threshold", (V, np.full(6, 0.4), -0.1 * ONES, 0.5 * ONES), id="clipped soft threshold"
     ),
     pytest.param("group_threshold", (V, np.asarray(0.6)), id="group threshold"),
+    pytest.param("singular_threshold", (V, np.asarray(0.3)), id="singular threshold"),
+    pytest.param("singular_threshold", (V, np.asarray(1.5)), id="singular threshold that leaves one"),
     pytest.param("softmax", (V,), id="softmax"),
     pytest.param("softmax", (V, np.asarray(2.5)), id="scaled softmax"),
     pytest.param("hyperplane", (V, NORMAL, np.asarray(0.7)), id="hyperplane"),
@@ -119,7 +121,7 @@ def member(name: str, x: np.ndarray, args: tuple[Any, ...]) -> bool:
     return bool(inside[name]())
 
 
-MAPS = ("soft_threshold", "group_threshold", "softmax")
+MAPS = ("soft_threshold", "group_threshold", "singular_threshold", "softmax")
 CONVEX = [case for case in CASES if case.values[0] not in ("free", "sphere", *MAPS)]
 
 
@@ -187,6 +189,20 @@ def test_group_threshold_against_its_optimality_condition() -> None:
     assert away.any()
     np.testing.assert_allclose((x - v + 0.6 * x / np.where(away, lengths, 1)[:, None])[away], 0, atol=1e-12)
     assert np.all(np.linalg.norm(v[~away], axis=1) <= 0.6)
+
+
+def test_singular_threshold_of_equal_singular_values() -> None:
+    """The derivative in a direction that parts them, against a difference."""
+    v = np.concatenate([2.0 * np.eye(2), np.zeros((1, 2))])
+    way = RNG.normal(size=(3, 2))
+    solve = differentiable(onto("singular_threshold"))
+    along = jax.jit(lambda t: solve((jnp.ravel(v + t * way), jnp.asarray(0.5)), None).y.z)
+    step = 1e-5
+    difference = (along(step) - along(-step)) / (2 * step)
+    np.testing.assert_allclose(jax.jacfwd(along)(0.0), difference, atol=1e-8)
+    left, values, right = np.linalg.svd(v + 0.3 * way, full_matrices=False)
+    expected = (left * np.maximum(values - 0.5, 0)) @ right
+    np.testing.assert_allclose(along(0.3).reshape(3, 2), expected, atol=1e-13)
 
 
 @pytest.mark.parametrize(
