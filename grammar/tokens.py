@@ -92,7 +92,16 @@ def language(strict: bool = False) -> Lark:
 
 
 def _cache_file(grammar: str) -> str | bool:
-    """A file for lark's tables, in a folder of this user only (they are a pickle); False where there is none."""
+    """A file for lark's tables, which are a pickle; False where there is none."""
+    folder = cache_folder()
+    if folder is None:
+        return False
+    key = hashlib.sha256(grammar.encode()).hexdigest()[:12]
+    return str(folder / f"grammar-{key}-{sys.version_info[0]}{sys.version_info[1]}.lark")
+
+
+def cache_folder() -> Path | None:
+    """A folder of this user only; None where it cannot be made or written."""
     try:
         if sys.platform == "win32":
             base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
@@ -101,11 +110,8 @@ def _cache_file(grammar: str) -> str | bool:
         folder = base / "declarative"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except (OSError, RuntimeError):
-        return False
-    if not os.access(folder, os.W_OK):
-        return False
-    key = hashlib.sha256(grammar.encode()).hexdigest()[:12]
-    return str(folder / f"grammar-{key}-{sys.version_info[0]}{sys.version_info[1]}.lark")
+        return None
+    return folder if os.access(folder, os.W_OK) else None
 
 
 def lex(text: str) -> list[Token]:

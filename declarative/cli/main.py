@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import platform
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -57,7 +58,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def script() -> None:
+    _keep_compilations()
     sys.exit(main())
+
+
+def _keep_compilations() -> None:
+    """A second `decl run` of a program compiles nothing; where the user has set JAX's variable, that counts."""
+    from declarative.grammar.tokens import cache_folder
+
+    folder = cache_folder()
+    if folder is not None:
+        # What is compiled is for this processor, and a home folder may be shared by several machines.
+        os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(folder / f"compiled-{platform.node()}"))
 
 
 def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
