@@ -120,9 +120,10 @@ class Worker:
 
 
 def environment(threads: str, folder: Path) -> dict[str, str]:
-    """No cache of earlier runs; one thread where one is asked for."""
+    """Float64 on the CPU, no cache of earlier runs, one thread where one is asked for."""
     kept = {key: value for key, value in os.environ.items() if key != "JAX_COMPILATION_CACHE_DIR"}
-    kept |= {"XDG_CACHE_HOME": str(folder / "cache"), "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"}
+    kept |= {"JAX_ENABLE_X64": "1", "JAX_PLATFORMS": "cpu"}
+    kept |= {"XDG_CACHE_HOME": str(folder / "cache"), "PYTHONPATH": str(ROOT)}
     if threads != "all":
         kept |= dict.fromkeys(SINGLE, threads)
     if threads == "1":

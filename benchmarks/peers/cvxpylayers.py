@@ -121,7 +121,7 @@ CONTENDERS = (
         "cvxpylayers, moreau",
         ("torch", "cvxpy", "cvxpylayers", "moreau"),
         ("cvxpylayers", "cvxpy", "moreau", "torch"),
-        _with(MOREAU),
-        "its defaults",
+        {family: run for family, run in _with(MOREAU).items() if family != "psd"},
+        "its defaults; cvxpy 1.9.2 gives it no semidefinite cone",
     ),
 )

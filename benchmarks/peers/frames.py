@@ -1,4 +1,7 @@
-"""How a function of JAX or torch becomes a run: forward and backward of sum(weights * solution), in float64."""
+"""How a function of JAX or torch becomes a run: forward and backward of sum(weights * solution), in float64.
+
+JAX has been told so by the environment.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,6 @@ def jax_run(solve: Callable[..., Any], case: Case) -> Prepared:
     import jax
     import jax.numpy as jnp
 
-    jax.config.update("jax_enable_x64", True)
     inputs = tuple(jnp.asarray(value) for value in case.inputs.values())
     weights = jnp.asarray(case.weights)
 
