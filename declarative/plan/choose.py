@@ -51,6 +51,9 @@ def plan(variants: tuple[Variant, ...], engines: tuple[Engine, ...], request: Re
 def _verdict(engine: Engine, variant: Variant) -> Accept | Refuse:
     if contains(variant.problem, SubProblem):
         return Refuse("it calls another problem, which no engine can yet")
+    discrete = [unknown for unknown in variant.problem.unknowns if unknown.type.base != "real"]
+    if discrete:
+        return Refuse(f"`{discrete[0].name}` is of base {discrete[0].type.base}, and it finds real numbers")
     return engine.accepts(variant)
 
 

@@ -106,6 +106,8 @@ def test_refusals_carry_reasons() -> None:
         "find y: real[n]\n ode t in [0, 1]\n der(y) == -y\n y(0) == v\n return y(1)",
         "find x: real[n] in sphere, y: real\n maximize x' @ W @ x - y^2",
         "find x: real[n]\n minimize ||x||^2 - min((y - v[0])^2 + x[0] over y: real)",
+        "find x: int[n]\n minimize ||x - v||^2",
+        "find x: int[n]\n root x = v",
     ],
 )
 def test_what_no_engine_takes_is_said_at_the_statement(text: str) -> None:
