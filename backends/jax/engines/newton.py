@@ -40,10 +40,11 @@ class Factor(NamedTuple):
 
 class State(NamedTuple):
     z: Array
-    value: Array
+    value: Array  # of the objective where it was last looked at
     factor: Factor
     steps: Array
     residual: Array  # relative size of the last Newton step
+    full: Array  # that step was taken whole
     moving: Array
     falling: Array  # the objective or the iterate has run away
 
@@ -92,7 +93,8 @@ def minimise(
     scale = 1 + jnp.max(jnp.abs(start.slope), initial=0)
     infinite = jnp.asarray(jnp.inf, z.dtype)
     none = Factor(jnp.eye(z.size, dtype=z.dtype), jnp.asarray(False))
-    first = State(z, start.value, none, jnp.int32(0), infinite, jnp.asarray(True), jnp.asarray(False))
+    yes, no = jnp.asarray(True), jnp.asarray(False)
+    first = State(z, start.value, none, jnp.int32(0), infinite, no, yes, no)
 
     def advance(state: State) -> State:
         slope, hessian = second_order(state.z)
@@ -100,20 +102,24 @@ def minimise(
         steepness = jnp.max(jnp.abs(slope), initial=0) / scale
         residual = jnp.maximum(iteration.relative(step, state.z), jnp.where(factor.definite, 0, steepness))
         descent = jnp.sum(slope * step)
-        # At convergence rounding may hide the decrease; the full step is right there.
-        last = (residual <= tol) & factor.definite
-        full = cost(state.z + step)
-        enough = last | ((full <= state.value + iteration.ARMIJO * descent) & factor.definite)
+        # Steps that halve converge to a minimiser, whatever the objective says: rounding may hide its
+        # decrease in the end.
+        halved = state.full & (residual <= state.residual / 2) | (residual <= tol)
 
         def searched() -> tuple[Array, Array]:
-            return iteration.line_search(cost, state.z, step, state.value, descent, wide=~factor.definite)
+            lower = cost(state.z + step)
+            enough = (lower <= state.value + iteration.ARMIJO * descent) & factor.definite
+            wide = ~factor.definite
+            search = lambda: iteration.line_search(cost, state.z, step, state.value, descent, wide)  # noqa: E731
+            return linalg.lazily(~enough, search, (jnp.ones_like(lower), lower))
 
-        length, lower = linalg.lazily(~enough, searched, (jnp.ones_like(full), full))
+        full = (jnp.ones_like(state.value), state.value)
+        length, lower = linalg.lazily(~(halved & factor.definite), searched, full)
         z = state.z + length * step
         distance = jnp.max(jnp.abs(z), initial=0)
         falling = (distance > iteration.FAR) | (lower < -iteration.FAR * (1 + jnp.abs(first.value)))
         moving = (residual > tol) & (length > 0) & ~falling
-        return State(z, lower, factor, state.steps + 1, residual, moving, falling)
+        return State(z, lower, factor, state.steps + 1, residual, length == 1, moving, falling)
 
     last = lax.while_loop(lambda s: s.moving & (s.steps < limit), advance, first)
     status = iteration.verdict(last.residual, tol, last.steps, limit)
