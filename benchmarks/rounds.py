@@ -110,6 +110,8 @@ class Worker:
         return self.answer()
 
     def close(self) -> None:
+        if self._log.closed:
+            return
         self._process.kill()
         self._process.communicate()
         self._log.close()
@@ -154,16 +156,23 @@ def measure(
                 say(f"{case.name}: {contender.name} starts")
                 workers[index] = worker = Worker(contender, path, folder, settings)
                 rows[index] = started(worker, contender, case, exact, settings)
-            running = [index for index, row in rows.items() if row.calls]
+                if not rows[index].calls:
+                    worker.close()  # it may still be at work, and would disturb the others
             for turn in range(settings.rounds):
                 say(f"{case.name}: round {turn + 1} of {settings.rounds}")
+                running = [index for index, row in rows.items() if affordable(row, settings)]
                 for index in rng.permutation(running):
-                    if sum(rows[index].wall) * rows[index].calls < settings.budget:
-                        rows[index] = again(workers[index], rows[index])
+                    rows[index] = again(workers[index], rows[index])
+                    if not rows[index].calls:
+                        workers[index].close()
         finally:
             for worker in workers.values():
                 worker.close()
     return list(rows.values())
+
+
+def affordable(row: Row, settings: Settings) -> bool:
+    return row.calls > 0 and sum(row.wall) * row.calls < settings.budget
 
 
 def started(worker: Worker, contender: Contender, case: Case, exact: Outcome, settings: Settings) -> Row:

@@ -40,8 +40,10 @@ def test_verdicts(rows: dict[str, report.Row]) -> None:
         "wrong": "wrong",
         "undefined": "wrong",
         "broken": "failed",
+        "tires": "failed",
         "gone": "absent",
     }
+    assert rows["tires"].reason == "ArithmeticError: enough"
     assert rows["broken"].reason == "ArithmeticError: no such luck"
     assert rows["gone"].reason == "no_such_package: No module named 'no_such_package'"
 
