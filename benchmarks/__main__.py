@@ -12,6 +12,8 @@ import argparse
 import datetime
 import importlib
 import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -60,6 +62,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--budget", type=float, default=10, help="seconds of rounds for a contender on a case")
     made.add_argument("--limit", type=float, default=120, help="seconds to wait for an answer")
     made.add_argument("-o", "--out", type=Path, help=f"folder of speed.json, .md and .png; {OUT} by default")
+    made.add_argument(
+        "-k", "--keep", action="store_true", help="keep the earlier rows of cases that are not run now"
+    )
     made.add_argument("--list", action="store_true", help="the cases and contenders, and stop")
     return made
 
@@ -83,7 +88,10 @@ def main(arguments: list[str] | None = None) -> int:
         command.error("--python wants PATTERN=PATH")
     rng = np.random.default_rng(args.seed)
     print(f"seed {args.seed}, {len(points)} cases, {len(running)} contenders", flush=True)
+    folder = args.out or (None if args.quick else OUT)
+    kept = earlier(folder) if args.keep and folder else ()
     rows: list[Row] = []
+    run = report.Run(told(args), datetime.date.today().isoformat(), report.machine(), args.seed, ())
     for threads in args.threads:
         rounds = args.rounds or (3 if args.quick else 9)
         settings = Settings(rounds, threads, args.budget, args.limit, pythons, args.peers)
@@ -95,19 +103,28 @@ def main(arguments: list[str] | None = None) -> int:
             # Reasons are told once: who is not installed is not asked again.
             gone = {row.contender for row in found if row.verdict == "absent"}
             running = [each for each in running if each.name not in gone]
-    run = report.Run(
-        told(args),
-        datetime.date.today().isoformat(),
-        report.machine(),
-        args.seed,
-        tuple(rows),
-    )
+            run = replace(run, rows=merged(kept, rows))
+            if folder:
+                write(run, folder)  # an interrupted run keeps what it has
     print(f"\n{report.summary(run.cases())}\n")
     for name, reason in report.absent(rows).items():
         print(f"absent: {name}: {reason}")
-    if args.out or not args.quick:
-        write(run, args.out or OUT)
+    if folder:
+        print(f"written: {folder}/speed.json, .md, .png")
     return 0
+
+
+def earlier(folder: Path) -> tuple[Row, ...]:
+    path = folder / "speed.json"
+    return report.from_json(path.read_text()).rows if path.exists() else ()
+
+
+def merged(kept: Iterable[Row], rows: Sequence[Row]) -> tuple[Row, ...]:
+    """Of the earlier rows, those of cases that are not measured anew; all in the order of the table of cases."""
+    anew = {(row.case, row.threads) for row in rows}
+    order = {point.name: index for index, point in enumerate(POINTS)}
+    together = [*(row for row in kept if (row.case, row.threads) not in anew), *rows]
+    return tuple(sorted(together, key=lambda row: (row.threads, order.get(row.case, -1))))
 
 
 def told(args: argparse.Namespace) -> str:
@@ -115,7 +132,9 @@ def told(args: argparse.Namespace) -> str:
     parts = ["python -m benchmarks", *args.workloads, *(f"-c {each}" for each in args.contender or [])]
     parts += ["--quick"] if args.quick else []
     parts += [f"--rounds {args.rounds}"] if args.rounds else []
-    return " ".join([*parts, "--threads", *args.threads])
+    return " ".join([*parts, "--threads", *args.threads]) + (
+        ", other cases from earlier runs" if args.keep else ""
+    )
 
 
 def write(run: report.Run, folder: Path) -> None:

@@ -101,7 +101,7 @@ def to_markdown(run: Run) -> str:
         "the worst over the arrays. *First* is the first call from arrays to result, compilation included and imports "
         "not, by the same clock; *peak* the largest resident memory of the process, and what of it there was after "
         "imports. A wrong answer is marked, and its time counts for nothing.",
-        f"`{run.command}`, {run.date}, seed {run.seed}. " + ", ".join(run.machine.values()) + ".",
+        f"{run.command}; {run.date}, seed {run.seed}. " + ", ".join(run.machine.values()) + ".",
         "![Time of each contender over ours](speed.png)",
         "## Summary",
         summary(cases),

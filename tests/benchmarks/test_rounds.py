@@ -82,6 +82,19 @@ def test_the_command_writes_json_tables_and_a_plot(
     assert "absent: gone: no_such_package" in capsys.readouterr().out
 
 
+def test_earlier_rows_are_kept_but_for_cases_measured_anew() -> None:
+    def row(case: str, threads: str, contender: str) -> report.Row:
+        return report.Row(case, "", contender, True, threads, "right", "")
+
+    old = [row("ridge", "1", "old"), row("sparsemax", "1", "old"), row("sparsemax", "all", "old")]
+    found = command.merged(old, [row("sparsemax", "1", "new")])
+    assert [(each.case, each.threads, each.contender) for each in found] == [
+        ("sparsemax", "1", "new"),
+        ("ridge", "1", "old"),
+        ("sparsemax", "all", "old"),
+    ]
+
+
 def test_what_is_not_there_is_refused() -> None:
     with pytest.raises(SystemExit):
         command.main(["no-such-workload"])
