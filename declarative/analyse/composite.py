@@ -143,11 +143,16 @@ def leaf_of(inner: Expr, structure: Structure) -> Expr:
 
 
 def _leaves(expr: Expr, structure: Structure, large: bool) -> Iterator[Expr]:
-    if structure.constant(expr):
-        return
-    inside = isinstance(expr, Apply) and ATOMS[expr.atom].elementwise
-    if not inside or (large and structure.curvature.affine(expr)):
-        yield expr
-        return
-    for child in children(expr):
-        yield from _leaves(child, structure, large)
+    """The first affine, or no longer elementwise, expressions on the way down; each object once."""
+    seen: set[int] = set()
+    pending = [expr]
+    while pending:
+        part = pending.pop()
+        if structure.constant(part) or id(part) in seen:
+            continue
+        seen.add(id(part))
+        inside = isinstance(part, Apply) and ATOMS[part.atom].elementwise
+        if inside and not (large and structure.curvature.affine(part)):
+            pending.extend(children(part))
+        else:
+            yield part

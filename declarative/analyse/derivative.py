@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from declarative.analyse.scope import Memo, children
 from declarative.analyse.structure import root_of_squares
 from declarative.analyse.terms import ONE, ZERO, add, apply, is_zero, mul, neg, sub
 from declarative.ir import Apply, Const, Expr
 from declarative.walk import constant as number
-from declarative.walk import walk
 
 HALF, TWO = Const(0.5), Const(2.0)
 
@@ -28,31 +28,20 @@ class Derivatives:
 
     def __init__(self, leaf: Expr):
         self.leaf = leaf
-        self._known: dict[int, tuple[Expr, Expr]] = {}  # the expression is kept, so that ids stay its own
-        self._moving: dict[int, tuple[Expr, bool]] = {}
-        self._reciprocals: dict[int, tuple[Expr, Expr]] = {}
+        self.moves = Memo(self._depends)
+        self._known = Memo(self._derivative)
+        self._reciprocals = Memo(lambda expr: apply("div", ONE, expr))
 
     def __call__(self, expr: Expr) -> Expr:
         """Raises `NoRule` where an atom is not elementwise or has no derivative."""
-        found = self._known.get(id(expr))
-        if found is None:
-            found = self._known[id(expr)] = (expr, self._derivative(expr))
-        return found[1]
+        return self._known(expr)
 
-    def moves(self, expr: Expr) -> bool:
-        found = self._moving.get(id(expr))
-        if found is None:
-            moving = any(node == self.leaf for node in walk(expr) if type(node) is type(self.leaf))
-            found = self._moving[id(expr)] = (expr, moving)
-        return found[1]
+    def _depends(self, expr: Expr) -> bool:
+        return expr == self.leaf or any(map(self.moves, children(expr)))
 
     def reciprocal(self, expr: Expr) -> Expr:
-        if expr is ONE or number(expr) is not None:
-            return Const(1 / float(number(expr) or 1.0))
-        found = self._reciprocals.get(id(expr))
-        if found is None:
-            found = self._reciprocals[id(expr)] = (expr, apply("div", ONE, expr))
-        return found[1]
+        value = number(expr)
+        return self._reciprocals(expr) if not value else Const(1 / value)
 
     def _derivative(self, expr: Expr) -> Expr:
         if expr == self.leaf:

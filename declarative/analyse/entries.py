@@ -14,6 +14,7 @@ from typing import TypeAlias
 from declarative.analyse.curvature import squared
 from declarative.analyse.linear import Linear
 from declarative.analyse.products import over, times
+from declarative.analyse.scope import Memo
 from declarative.analyse.signs import Signs, as_quadratic
 from declarative.analyse.squares import count
 from declarative.analyse.structure import root_of_squares
@@ -68,11 +69,15 @@ class Entries:
 
     def __init__(self, x: Unknown, signs: Signs):
         self.x, self.signs, self.constant = x, signs, signs.constant
+        self._form = Memo(self._compute)
 
     # ---- entry by entry -------------------------------------------------------------------------
 
     def __call__(self, expr: Expr) -> Form | None:
         """The form of an array of the shape of x, or of any shape where x is a number."""
+        return self._form(expr)
+
+    def _compute(self, expr: Expr) -> Form | None:
         if self.constant(expr):
             return {} if is_zero(expr) else {UNIT: expr}
         if expr == self.x:

@@ -48,21 +48,27 @@ def _cancelled(factor: Expr, against: list[Expr], otherwise: list[Expr]) -> None
     (against.remove if factor in against else otherwise.append)(factor)
 
 
-def _read(expr: Expr) -> _Product:
+DEEPEST = 8
+"""How many levels are taken apart: what is shared would be read many times over."""
+
+
+def _read(expr: Expr, depth: int = 0) -> _Product:
     value = number(expr)
+    if depth == DEEPEST and value is None:
+        return _Product(1.0, (expr,))
     if value is not None and abs(value) != float("inf"):
         return _Product(value)
     match expr:
         case Apply(atom="ones"):  # the same in every entry
             return _Product()
         case Apply(atom="neg", args=(inner,)):
-            return _Product(-1.0).times(_read(inner))
+            return _Product(-1.0).times(_read(inner, depth + 1))
         case Apply(atom="mul", args=(left, right)):
-            return _read(left).times(_read(right))
+            return _read(left, depth + 1).times(_read(right, depth + 1))
         case Apply(atom="div", args=(top, bottom)) if number(bottom) != 0:
-            return _read(top).times(_read(bottom).inverse)
+            return _read(top, depth + 1).times(_read(bottom, depth + 1).inverse)
         case Apply(atom="square", args=(base,)):
-            return _read(base).times(_read(base))
+            return _read(base, depth + 1).times(_read(base, depth + 1))
         case _:
             return _Product(1.0, (expr,))
 
@@ -71,13 +77,15 @@ def times(left: Expr, right: Expr) -> Expr:
     return _read(left).times(_read(right)).expr
 
 
-def over(top: Expr, bottom: Expr) -> Expr:
+def over(top: Expr, bottom: Expr, depth: int = 0) -> Expr:
     """top / bottom, each term of a sum for itself."""
     match top:
+        case _ if depth == DEEPEST:
+            pass
         case Apply(atom="add", args=(left, right)):
-            return add(over(left, bottom), over(right, bottom))
+            return add(over(left, bottom, depth + 1), over(right, bottom, depth + 1))
         case Apply(atom="sub", args=(left, right)):
-            return sub(over(left, bottom), over(right, bottom))
+            return sub(over(left, bottom, depth + 1), over(right, bottom, depth + 1))
         case Apply(atom="neg", args=(inner,)):
-            return neg(over(inner, bottom))
+            return neg(over(inner, bottom, depth + 1))
     return _read(top).times(_read(bottom).inverse).expr

@@ -7,6 +7,7 @@ from declarative.analyse.entries import Entries, summand, total_of
 from declarative.analyse.facts import Separable
 from declarative.analyse.linear import Linear
 from declarative.analyse.regions import Bounds, Regions, bounds_of
+from declarative.analyse.scope import Memo
 from declarative.analyse.structure import Structure
 from declarative.analyse.terms import ZERO, add, apply, is_zero, mul, terms
 from declarative.atoms import ATOMS
@@ -106,10 +107,15 @@ def _differentiated(
 
 def _entrywise(expr: Expr, x: Unknown, entries: Entries) -> bool:
     """An array of the shape of x, each entry of which depends on the same entry of x alone."""
-    if expr == x:
-        return True
-    if expr.type.shape != x.type.shape:
-        return False
-    if isinstance(expr, Apply) and ATOMS[expr.atom].elementwise:
-        return all(entries.constant(arg) or _entrywise(arg, x, entries) for arg in expr.args)
-    return entries(expr) is not None
+
+    def compute(part: Expr) -> bool:
+        if part == x:
+            return True
+        if part.type.shape != x.type.shape:
+            return False
+        if isinstance(part, Apply) and ATOMS[part.atom].elementwise:
+            return all(entries.constant(arg) or known(arg) for arg in part.args)
+        return entries(part) is not None
+
+    known = Memo(compute)
+    return known(expr)

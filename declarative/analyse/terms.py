@@ -11,9 +11,12 @@ from declarative.dims import Dim, Shape
 from declarative.errors import NOWHERE, Span
 from declarative.ir import Apply, Base, Const, Expr, Param, Type, Unknown
 from declarative.walk import constant as number
+from declarative.walk import extent
 
 Predicate = Callable[[Expr], bool]
 ONE: Expr = Const(1.0)
+LONGEST = 1000
+"""Of how many nodes, if what is shared were written out, a summed array may be to be taken apart."""
 ZERO: Expr = Const(0.0)
 
 
@@ -30,6 +33,9 @@ def apply(name: str, *args: Expr, span: Span | None = None, **attrs: object) -> 
 
 
 def add(left: Expr, right: Expr) -> Expr:
+    a, b = number(left), number(right)
+    if a is not None and b is not None:
+        return Const(a + b)
     if is_zero(left) and right.type.shape == _joint(left, right):
         return right
     if is_zero(right) and left.type.shape == _joint(left, right):
@@ -38,6 +44,9 @@ def add(left: Expr, right: Expr) -> Expr:
 
 
 def sub(left: Expr, right: Expr) -> Expr:
+    a, b = number(left), number(right)
+    if a is not None and b is not None:
+        return Const(a - b)
     if is_zero(right) and left.type.shape == _joint(left, right):
         return left
     if is_zero(left) and right.type.shape == _joint(left, right):
@@ -197,7 +206,9 @@ def pulled(expr: Expr, constant: Predicate) -> Term:
 def _inside_sum(outer: Apply, inner: Apply, constant: Predicate, sign: int) -> Iterator[Term]:
     """sum(c * e) with a scalar c is c * sum(e), and a sum of sums is one sum."""
     match inner:
-        case Apply(atom="add" | "sub", args=(left, right)) if left.type.shape == right.type.shape:
+        case Apply(atom="add" | "sub", args=(left, right)) if (
+            left.type.shape == right.type.shape and extent(inner)[1] <= LONGEST
+        ):
             yield from terms(apply("sum", left, span=outer.span), constant, sign)
             second = sign if inner.atom == "add" else -sign
             yield from terms(apply("sum", right, span=outer.span), constant, second)

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from declarative.analyse.linear import depends, offset_of
+from declarative.analyse.linear import offset_of
+from declarative.analyse.scope import Memo, children
 from declarative.analyse.structure import Structure
 from declarative.analyse.terms import apply, attr
 from declarative.atoms import ATOMS
@@ -22,6 +23,7 @@ from declarative.dims import Dim
 from declarative.ir import (
     Apply,
     Binder,
+    Bound,
     Equality,
     Expr,
     Index,
@@ -59,7 +61,7 @@ def _reduced(node: Reduce, structure: Structure) -> Expr:
     """The innermost indices first; those that resist stay."""
     body, binders = node.body, list(node.binders)
     while binders:
-        lifted = _lift(body, binders[-1])
+        lifted = _Lift(binders[-1])(body)
         if lifted is None:
             break
         binders.pop()
@@ -72,11 +74,11 @@ def _reduced(node: Reduce, structure: Structure) -> Expr:
 def _combined(node: Reduce) -> Expr:
     """sum(A[:, i] * x[i] for i in n) of vectors is A @ x."""
     assert isinstance(node.body, Apply)
-    (binder,) = node.binders
+    lift = _Lift(node.binders[0])
     for factor, column in (node.body.args, node.body.args[::-1]):
         if factor.type.shape or len(column.type.shape) != 1:
             continue
-        weights, rows = _lift(factor, binder), _lift(column, binder)
+        weights, rows = lift(factor), lift(column)
         if weights is not None and rows is not None:
             flipped = isinstance(rows, Apply) and rows.atom == "transpose"
             pair = (rows.args[0], weights) if isinstance(rows, Apply) and flipped else (weights, rows)
@@ -109,10 +111,11 @@ def _row(node: Equality | Inequality) -> Node:
         return node
     left, right = node.left, node.right
     for binder in reversed(node.binders):
-        if not depends(left, binder) and not depends(right, binder):
+        lift = _Lift(binder)
+        if not lift.depends(left) and not lift.depends(right):
             return node
         axes = max(len(left.type.shape), len(right.type.shape))
-        a, b = _beside(left, binder, axes), _beside(right, binder, axes)
+        a, b = lift.beside(left, axes), lift.beside(right, axes)
         if a is None or b is None:
             return node
         left, right = a, b
@@ -122,107 +125,115 @@ def _row(node: Equality | Inequality) -> Node:
 # ---- lifting -------------------------------------------------------------------------------------
 
 
-def _lift(expr: Expr, binder: Binder) -> Expr | None:
-    """The values of `expr` for all values of the index, along a new first axis; it must depend on it."""
-    if not depends(expr, binder):
-        return None
-    match expr:
-        case Index():
-            return _lifted_index(expr, binder)
-        case Apply(atom="matmul" | "dot", args=(left, right)):
-            return _lifted_product(expr, left, right, binder)
-        case Apply(atom="sum" | "mean" | "sum_squares", args=(inner,)) if len(inner.type.shape) == 1:
-            return _lifted_sum(expr, inner, binder)
-        case Apply(atom=atom, args=args) if ATOMS[atom].elementwise:
-            lifted = [
-                found for arg in args if (found := _beside(arg, binder, len(expr.type.shape))) is not None
-            ]
-            return apply(atom, *lifted, span=expr.span) if len(lifted) == len(args) else None
-        case _:
+class _Lift:
+    """`lift(e)`: the values of e for all values of the index, along a new first axis; None where no rule
+    applies, or where e does not depend on the index."""
+
+    def __init__(self, binder: Binder):
+        self.binder = binder
+        self.depends: Memo[bool] = Memo(self._reads)
+        self._known: Memo[Expr | None] = Memo(self._compute)
+
+    def __call__(self, expr: Expr) -> Expr | None:
+        return self._known(expr)
+
+    def _reads(self, expr: Expr) -> bool:
+        own = isinstance(expr, Bound) and expr.name == self.binder.name
+        return own or any(map(self.depends, children(expr)))
+
+    def _compute(self, expr: Expr) -> Expr | None:
+        if not self.depends(expr):
             return None
+        match expr:
+            case Index():
+                return self._lifted_index(expr)
+            case Apply(atom="matmul" | "dot", args=(left, right)):
+                return self._lifted_product(expr, left, right)
+            case Apply(atom="sum" | "mean" | "sum_squares", args=(inner,)) if len(inner.type.shape) == 1:
+                return self._lifted_sum(expr, inner)
+            case Apply(atom=atom, args=args) if ATOMS[atom].elementwise:
+                lifted = [
+                    found for arg in args if (found := self.beside(arg, len(expr.type.shape))) is not None
+                ]
+                return apply(atom, *lifted, span=expr.span) if len(lifted) == len(args) else None
+            case _:
+                return None
 
+    def beside(self, arg: Expr, axes: int) -> Expr | None:
+        """An argument of an elementwise function, lifted, or with an axis of length 1 where it stays the same."""
+        if self.depends(arg):
+            lifted = self(arg)
+            if lifted is None or len(arg.type.shape) == axes:
+                return lifted
+            return apply("reshape", lifted, shape=(lifted.type.shape[0], *(UNIT for _ in range(axes))))
+        if not arg.type.shape:
+            return arg
+        return apply("reshape", arg, shape=(UNIT, *arg.type.shape))
 
-def _beside(arg: Expr, binder: Binder, axes: int) -> Expr | None:
-    """An argument of an elementwise function, lifted, or with an axis of length 1 where it stays the same."""
-    if depends(arg, binder):
-        lifted = _lift(arg, binder)
-        if lifted is None or len(arg.type.shape) == axes:
-            return lifted
-        return apply("reshape", lifted, shape=(lifted.type.shape[0], *(UNIT for _ in range(axes))))
-    if not arg.type.shape:
-        return arg
-    return apply("reshape", arg, shape=(UNIT, *arg.type.shape))
-
-
-def _lifted_index(expr: Index, binder: Binder) -> Expr | None:
-    """x[t + c, ...]: the index becomes a slice, and its axis the first one."""
-    if depends(expr.array, binder):
-        return None
-    places = [axis for axis, item in enumerate(expr.items) if _depends_item(item, binder)]
-    if len(places) != 1:
-        return None
-    (axis,) = places
-    item = expr.items[axis]
-    assert not isinstance(item, Slice)
-    if any(not isinstance(other, Slice) and other.type.shape != () for other in expr.items):
-        return None
-    if any(isinstance(other, Slice) for other in expr.items[:axis]):
-        return _lifted_column(expr, axis, item, binder)
-    offset = offset_of(item, binder.name)
-    if offset is None:
-        return _gathered(expr, axis, item, binder)
-    taken = Slice(binder.first + offset, binder.last + offset)
-    items = (*expr.items[:axis], taken, *expr.items[axis + 1 :])
-    shape = (binder.last - binder.first, *expr.type.shape)
-    whole = all(
-        isinstance(one, Slice) and one == Slice(NOUGHT, dim)
-        for one, dim in zip(items, expr.array.type.shape, strict=True)
-    )
-    return expr.array if whole else Index(expr.array, items, Type(expr.type.base, shape), span=expr.span)
-
-
-def _depends_item(item: Expr | Slice, binder: Binder) -> bool:
-    return not isinstance(item, Slice) and depends(item, binder)
-
-
-def _lifted_column(expr: Index, axis: int, item: Expr, binder: Binder) -> Expr | None:
-    """X[:, t] of a matrix, through its transpose."""
-    if len(expr.array.type.shape) != 2 or axis != 1:
-        return None
-    flipped = apply("transpose", expr.array)
-    return _lifted_index(Index(flipped, (item, expr.items[0]), expr.type, span=expr.span), binder)
-
-
-def _gathered(expr: Index, axis: int, item: Expr, binder: Binder) -> Expr | None:
-    """x[idx[t]] with an integer parameter idx is x[idx]."""
-    places = _lift(item, binder) if len(expr.items) == 1 else None
-    if places is None or places.type.base != "int" or len(places.type.shape) != 1:
-        return None
-    return Index(expr.array, (places,), Type(expr.type.base, places.type.shape), span=expr.span)
-
-
-def _lifted_product(expr: Apply, left: Expr, right: Expr, binder: Binder) -> Expr | None:
-    """Rows times what stays the same, or row by row."""
-    moving = [depends(side, binder) for side in (left, right)]
-    axes = len(left.type.shape), len(right.type.shape)
-    if all(moving):
-        rows = [_lift(side, binder) for side in (left, right)]
-        if axes != (1, 1) or rows[0] is None or rows[1] is None:
+    def _lifted_index(self, expr: Index) -> Expr | None:
+        """x[t + c, ...]: the index becomes a slice, and its axis the first one."""
+        if self.depends(expr.array):
             return None
-        return apply("sum", apply("mul", rows[0], rows[1], span=expr.span), axis=1)
-    side, fixed = (left, right) if moving[0] else (right, left)
-    lifted = _lift(side, binder) if len(side.type.shape) == 1 else None
-    if lifted is None:
-        return None
-    if len(fixed.type.shape) == 1 or moving[0]:
-        return apply("matmul", lifted, fixed, span=expr.span)
-    return apply("matmul", lifted, apply("transpose", fixed), span=expr.span)
+        places = [axis for axis, item in enumerate(expr.items) if self._moves(item)]
+        if len(places) != 1:
+            return None
+        (axis,) = places
+        item = expr.items[axis]
+        assert not isinstance(item, Slice)
+        if any(not isinstance(other, Slice) and other.type.shape != () for other in expr.items):
+            return None
+        if any(isinstance(other, Slice) for other in expr.items[:axis]):
+            return self._lifted_column(expr, axis, item)
+        offset = offset_of(item, self.binder.name)
+        if offset is None:
+            return self._gathered(expr, axis, item)
+        taken = Slice(self.binder.first + offset, self.binder.last + offset)
+        items = (*expr.items[:axis], taken, *expr.items[axis + 1 :])
+        shape = (self.binder.last - self.binder.first, *expr.type.shape)
+        whole = all(
+            isinstance(one, Slice) and one == Slice(NOUGHT, dim)
+            for one, dim in zip(items, expr.array.type.shape, strict=True)
+        )
+        return expr.array if whole else Index(expr.array, items, Type(expr.type.base, shape), span=expr.span)
 
+    def _moves(self, item: Expr | Slice) -> bool:
+        return not isinstance(item, Slice) and self.depends(item)
 
-def _lifted_sum(expr: Apply, inner: Expr, binder: Binder) -> Expr | None:
-    lifted = _lift(inner, binder)
-    if lifted is None:
-        return None
-    if expr.atom == "sum_squares":
-        return apply("sum", apply("square", lifted), axis=1)
-    return apply(expr.atom, lifted, axis=1) if attr(expr, "axis") in (None, 0) else None
+    def _lifted_column(self, expr: Index, axis: int, item: Expr) -> Expr | None:
+        """X[:, t] of a matrix, through its transpose."""
+        if len(expr.array.type.shape) != 2 or axis != 1:
+            return None
+        flipped = apply("transpose", expr.array)
+        return self._lifted_index(Index(flipped, (item, expr.items[0]), expr.type, span=expr.span))
+
+    def _gathered(self, expr: Index, axis: int, item: Expr) -> Expr | None:
+        """x[idx[t]] with an integer parameter idx is x[idx]."""
+        places = self(item) if len(expr.items) == 1 else None
+        if places is None or places.type.base != "int" or len(places.type.shape) != 1:
+            return None
+        return Index(expr.array, (places,), Type(expr.type.base, places.type.shape), span=expr.span)
+
+    def _lifted_product(self, expr: Apply, left: Expr, right: Expr) -> Expr | None:
+        """Rows times what stays the same, or row by row."""
+        moving = [self.depends(side) for side in (left, right)]
+        axes = len(left.type.shape), len(right.type.shape)
+        if all(moving):
+            rows = [self(side) for side in (left, right)]
+            if axes != (1, 1) or rows[0] is None or rows[1] is None:
+                return None
+            return apply("sum", apply("mul", rows[0], rows[1], span=expr.span), axis=1)
+        side, fixed = (left, right) if moving[0] else (right, left)
+        lifted = self(side) if len(side.type.shape) == 1 else None
+        if lifted is None:
+            return None
+        if len(fixed.type.shape) == 1 or moving[0]:
+            return apply("matmul", lifted, fixed, span=expr.span)
+        return apply("matmul", lifted, apply("transpose", fixed), span=expr.span)
+
+    def _lifted_sum(self, expr: Apply, inner: Expr) -> Expr | None:
+        lifted = self(inner)
+        if lifted is None:
+            return None
+        if expr.atom == "sum_squares":
+            return apply("sum", apply("square", lifted), axis=1)
+        return apply(expr.atom, lifted, axis=1) if attr(expr, "axis") in (None, 0) else None
