@@ -35,11 +35,15 @@ class SolveOptions(NamedTuple):
     tol: float | None = None  # None: the engine's default for the dtype
     max_iter: int | None = None
     variant: str | None = None  # e.g. "anderson", "picard" within the fixed-point engine
+    attempt: bool = False  # give up early: who asks solves again what this leaves unsolved
 
 
 class Solver(Protocol):
     """Built by the emitted module from the problem's functions; every method handles one element,
     is traceable, and is vmapped by the layer."""
+
+    attempts: bool
+    """Whether most problems need but a small part of the program, which `options.attempt` asks for. May be missing."""
 
     def solve(self, p: Params, start: Array | None, options: SolveOptions) -> Root:
         """Values only: never differentiated."""

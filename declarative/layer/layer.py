@@ -22,7 +22,7 @@ from declarative.layer.promises import check_promises
 from declarative.layer.ready import Ready
 from declarative.layer.solution import Solution
 from declarative.layer.watch import Inaccurate as Inaccurate
-from declarative.layer.watch import Watch
+from declarative.layer.watch import Watch, attained
 
 if TYPE_CHECKING:
     from declarative.layer.gradcheck import GradReport
@@ -40,6 +40,7 @@ class Layer:
         self._cache: dict[Any, Traced] = {}  # compiled functions by the structure of a call
         self._ready: dict[Any, Ready] = {}  # the same by the key of a call
         self._batches = Batches()
+        self._thorough = False  # whether an attempt has ever failed
         self._keys = Keys(program.given)
         self._watch = Watch(program.problem.name, options.on_fail == "raise")
         self.__name__ = program.problem.name
@@ -137,22 +138,33 @@ class Layer:
     def _run(
         self, args: tuple[Any, ...], kwargs: Mapping[str, Any], full: bool, check: bool = False
     ) -> run.Result:
+        result, attempt = self._once(args, kwargs, full, check)
+        if attempt and not attained(result.facts["status"]):
+            # The data are not of the easy kind; those of later calls will be like them.
+            self._thorough = True
+            self._ready.clear()
+            result, _ = self._once(args, kwargs, full, check)
+        self._watch.see(result.facts["status"])
+        return result
+
+    def _once(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], full: bool, check: bool
+    ) -> tuple[run.Result, bool]:
+        """The result, and whether it is but an attempt."""
         outside = None if check else self._keys.of(args, kwargs)
         if outside is None:
             call = self._call(args, kwargs, full)
             if check:
                 check_promises(self._program.problem, call.by_name, call.bound)
-            result = self._prepared(call).run(call.given)
-        else:
-            key, leaves = (full, jax.config.read("jax_enable_x64"), values.place(), outside[0]), outside[1]
-            ready = self._ready.get(key)
-            if ready is None:
-                ready = self._ready[key] = self._prepared(self._call(args, kwargs, full))
-            elif self._batches.stays(ready.padding):
-                ready = self._ready[key] = self._prepared(self._call(args, kwargs, full), stays=True)
-            result = ready.run(leaves)
-        self._watch.see(result.facts["status"])
-        return result
+            ready = self._prepared(call)
+            return ready.run(call.given), ready.attempt
+        key, leaves = (full, jax.config.read("jax_enable_x64"), values.place(), outside[0]), outside[1]
+        found = self._ready.get(key)
+        if found is None:
+            found = self._ready[key] = self._prepared(self._call(args, kwargs, full))
+        elif self._batches.stays(found.padding):
+            found = self._ready[key] = self._prepared(self._call(args, kwargs, full), stays=True)
+        return found.run(leaves), found.attempt
 
     def _call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], full: bool) -> Call:
         found = bind.match(self.__name__, self._program.given, args, kwargs)
@@ -161,12 +173,15 @@ class Layer:
     def _prepared(self, call: Call, stays: bool = False) -> Ready:
         """`stays`: a size of batch that came so often is worth a compilation of its own."""
         structure, padding = call.structure, None
-        if not call.traced and not any(map(spread, call.given)):
+        alone = not call.traced and not any(map(spread, call.given))
+        if alone:
             structure, padding = self._batches.rounded(structure, stays)
+        attempt = alone and not self._thorough and getattr(call.module.SOLVER, "attempts", False)
+        attempt = attempt and jax.default_backend() == "cpu"  # elsewhere to look at a status is to wait
         staged = values.place() == "jit"
-        key = (structure, call.traced, staged)
+        key = (structure, call.traced, staged, attempt)
         if key not in self._cache:
-            function = run.function(call.module, structure, self._options)
+            function = run.function(call.module, structure, self._options, attempt)
             wide = structure.solve_dtype == "float64" and not call.traced
             self._cache[key] = Traced(function, wide, staged)
-        return Ready(self._cache[key], adapter(call.kind), call.sources, padding)
+        return Ready(self._cache[key], adapter(call.kind), call.sources, padding, attempt)

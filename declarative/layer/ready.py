@@ -11,15 +11,23 @@ from declarative.layer.run import Result
 
 
 class Ready:
-    """The compiled function, and the way from the leaves of a key to its arrays."""
+    """The compiled function, and the way from the leaves of a key to its arrays.
+
+    `attempt`: the function is the small part of a program that most data need, and may leave some unsolved.
+    """
 
     def __init__(
-        self, traced: Traced, adapter: Adapter, sources: tuple[Source, ...], padding: Padding | None
+        self,
+        traced: Traced,
+        adapter: Adapter,
+        sources: tuple[Source, ...],
+        padding: Padding | None,
+        attempt: bool,
     ):
         self._traced, self._adapter = traced, adapter
         as_given = all(place == at and what is None for at, (place, what) in enumerate(sources))
         self._sources = None if as_given else sources
-        self.padding = padding
+        self.padding, self.attempt = padding, attempt
 
     def run(self, leaves: list[Any]) -> Result:
         given = leaves if self._sources is None else arrays(self._sources, leaves)

@@ -90,9 +90,11 @@ def _identity(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Arr
     return _ones_for_nan(*primals), tangents[0]
 
 
-def function(module: Emitted, structure: Structure, options: Options) -> Callable[..., Result]:
+def function(
+    module: Emitted, structure: Structure, options: Options, attempt: bool = False
+) -> Callable[..., Result]:
     """The traceable function of all arrays of a call, in order."""
-    element = _element(module, structure, options)
+    element = _element(module, structure, options, attempt)
 
     def call(*arrays: Array) -> Result:
         cast = [_cast(array, structure.solve_dtype) for array in arrays]
@@ -102,11 +104,12 @@ def function(module: Emitted, structure: Structure, options: Options) -> Callabl
     return call
 
 
-def _element(module: Emitted, structure: Structure, options: Options) -> Callable[..., Result]:
+def _element(module: Emitted, structure: Structure, options: Options, attempt: bool) -> Callable[..., Result]:
     """One element of the batch."""
     keep = options.on_fail == "keep"
     solver = Guarded(module.SOLVER)
-    solve = backward.differentiable(options.backward, solver, options.solve, keep)
+    asked = options.solve._replace(attempt=attempt)
+    solve = backward.differentiable(options.backward, solver, asked, keep)
 
     def element(*arrays: Array) -> Result:
         p, rest = _params(arrays, structure)

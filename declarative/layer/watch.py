@@ -56,3 +56,11 @@ class Watch:
             self._warned = True
             text = f"{self._name}: {count} inaccurate: {Status.INACCURATE.advice}"
             warnings.warn(text, Inaccurate, stacklevel=5)
+
+
+def attained(status: Any) -> bool:
+    """Whether every element is solved, or cannot be; False where the status is hidden in a transformation."""
+    codes = readable(status)
+    if codes is None:
+        return False
+    return bool(np.all((codes == Status.SOLVED.code) | (codes == Status.INVALID_INPUT.code)))

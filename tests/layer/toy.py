@@ -21,12 +21,20 @@ MATRIX, VECTOR = ir.Type("real", (N, N)), ir.Type("real", (N,))
 
 
 class Linear:
-    """Solves A x = b; an element with A[0, 0] == -k fails with the status of code k."""
+    """Solves A x = b; an element with A[0, 0] == -k fails with the status of code k.
+
+    Where it attempts, it leaves an element with A[0, 1] == 5 unsolved.
+    """
+
+    def __init__(self, attempts: bool = False):
+        self.attempts = attempts
 
     def solve(self, p: Any, start: Any, options: SolveOptions) -> Root:
         A, b, _ = p
         x = jnp.linalg.solve(A, b)
         code = jnp.where(A[0, 0] < 0, -A[0, 0], 0).astype(jnp.int8)
+        if options.attempt:
+            code = jnp.where(A[0, 1] == 5, jnp.int8(Status.MAX_ITERATIONS.code), code)
         empty = jnp.zeros(0, x.dtype)
         count = jnp.int32(1) if start is None else jnp.int32(2)
         return Root(Point(x, empty, empty), (), code, count, jnp.max(jnp.abs(A @ x - b)))
@@ -62,7 +70,7 @@ def toy(on_fail: str = "nan", start: dict[str, Any] | None = None, **changes: An
         doc="A linear system.",
     )
     module = SimpleNamespace(
-        SOLVER=Linear(),
+        SOLVER=Linear(changes.get("attempts", False)),
         size=lambda p: p[1].shape[0],
         unpack=lambda z, p: (z,),
         outputs=outputs,
