@@ -142,7 +142,6 @@ def write(run: report.Run, folder: Path) -> None:
     (folder / "speed.json").write_text(report.to_json(run))
     (folder / "speed.md").write_text(report.to_markdown(run))
     report.plot(run, folder / "speed.png")
-    print(f"written: {folder}/speed.json, .md, .png")
 
 
 def contenders(module: str) -> tuple[Contender, ...]:

@@ -8,7 +8,6 @@ import platform
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -214,34 +213,24 @@ def plot(run: Run, path: Path) -> None:
     cases = {key: rows for key, rows in run.cases().items() if named(rows, OURS)}
     if not cases:
         return
+
+    def ours(rows: Sequence[Row]) -> float:
+        return next(clock(row) for row in rows if row.contender == OURS)
+
     names = list(dict.fromkeys(row.contender for rows in cases.values() for row in rows if row.cpu))
     figure = Figure(figsize=(9, 1.5 + 0.27 * len(cases)), layout="constrained")
     axes = figure.subplots()
     for index, name in enumerate(names):
-        style: dict[str, Any] = {
-            "color": f"C{index % 10}",
-            "marker": "os^Dv<>Ph*X"[index % 11],
-        }
-        for wrong in (False, True):
-            points = [
-                (clock(row) / clock(next(r for r in rows if r.contender == OURS)), line)
-                for line, rows in enumerate(cases.values())
-                for row in rows
-                if row.contender == name and row.cpu and (row.verdict == "wrong") == wrong
-            ]
-            if points:
-                x, y = zip(*points, strict=True)
-                face = "none" if wrong else style["color"]
-                label = name if not wrong else None
-                axes.scatter(
-                    x,
-                    y,
-                    s=30,
-                    facecolors=face,
-                    edgecolors=style["color"],
-                    marker=style["marker"],
-                    label=label,
-                )
+        color = {OURS: "black", WRITTEN: "grey"}.get(name, f"C{index % 10}")
+        points = [
+            (clock(row) / ours(rows), line, "none" if row.verdict == "wrong" else color)
+            for line, rows in enumerate(cases.values())
+            for row in rows
+            if row.contender == name and row.cpu
+        ]
+        x, y, faces = zip(*points, strict=True)
+        marker = "os^Dv<>Ph*X"[index % 11]
+        axes.scatter(x, y, s=30, facecolors=faces, edgecolors=color, marker=marker, label=name)
     axes.axvline(1, color="black", linewidth=0.8, zorder=0)
     axes.set_xscale("log")
     labels = [case if threads == "1" else f"{case}, {threads} threads" for case, threads in cases]
