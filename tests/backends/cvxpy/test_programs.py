@@ -173,7 +173,8 @@ def test_source_is_plain_cvxpy() -> None:
     source = dc.compile(text, backend="cvxpy").source
     assert "import cvxpy as cp" in source
     assert "x = model.find()" in source
-    assert "for i in range(0, n)" in source
+    filtered, _ = PROGRAMS["filtered pairs"]
+    assert "for i in range(0, n)" in dc.compile(filtered, backend="cvxpy").source
 
 
 def test_what_cvxpy_cannot_say_is_refused_with_a_reason() -> None:
