@@ -27,16 +27,19 @@ from declarative.layer.contract import Params, Point, Root, SolveOptions
 from declarative.layer.status import Status
 
 MAX_ITER = 100
+ROUNDED = 0.75  # a residual below this power of eps is rounding error
 
 
 class Solver:
     """`own(p)` counts the user's unknowns, which auxiliary ones may follow; None means all."""
 
+    attempts = True
+
     def __init__(self, data: Callable[[Params], Quadratic], own: Callable[[Params], int] | None = None):
         self._data, self._own = data, own
 
     def solve(self, p: Params, start: Array | None, options: SolveOptions) -> Root:
-        """The iteration needs no start; `options.tol` and `options.max_iter` count."""
+        """The iteration needs no start; `options.tol` and `options.max_iter` count. An attempt only pivots."""
         data = self._data(p)
         if not data.h.size:
             return self._equations.solve(p, start, options)
@@ -47,7 +50,7 @@ class Solver:
             jnp.asarray(options.max_iter or MAX_ITER),
             jnp.asarray(options.max_iter or pivots),
         )
-        return _solve(data, limits)
+        return _solve(data, limits, options.attempt)
 
     def optimality(self, y: Point, p: Params, fixed: Any) -> Point:
         if not y.ineq.size:
@@ -83,63 +86,59 @@ class _Limits(NamedTuple):
 class _Solved(NamedTuple):
     y: Point
     active: Array  # [m] bool
-    inverse: Array  # [k, k], of the active rows of the dual, where `sound`
-    sound: Array
+    sound: Array  # the factor of the pivots solves with the active rows to rounding error
     status: Array
     steps: Array
     residual: Array
 
 
-def _solve(data: Quadratic, limits: _Limits) -> Root:
-    """The factor of P and the dual's matrix come first: a batch that shares P, A and G shares them."""
+def _solve(data: Quadratic, limits: _Limits, attempt: bool) -> Root:
+    """By pivoting where the program is strictly convex and not degenerate, else by the interior point.
+
+    What depends on P, A and G alone comes first: a batch that shares them shares it. An attempt
+    leaves out what most programs do not need.
+    """
     small = data.q.shape[0] <= linalg.SMALL
     dual = (kkt.dual if small else _dual_each)(data.P, data.A, data.G)
-    solved = (_element if small else _element_each)(data, dual, limits)
-    fixed = derivative.Fixed(solved.active, dual, solved.inverse, solved.sound)
+    quick, inverse = (_pivoted if small else _pivoted_each)(data, dual, limits)
+    missed = quick.status != Status.SOLVED.code
+    solved = quick if attempt else linalg.lazily(missed, _rescued, quick, missed, quick, data, limits)
+    fixed = derivative.Fixed(solved.active, dual, inverse, solved.sound)
     return Root(solved.y, fixed, solved.status, solved.steps, solved.residual)
 
 
-def _element(data: Quadratic, dual: kkt.Dual, limits: _Limits) -> _Solved:
-    """By pivoting where the program is strictly convex and not degenerate, else by the interior point."""
-    quick = _pivoted(data, dual, limits)
-    missed = quick.status != Status.SOLVED.code
-    return linalg.lazily(missed, _rescued, quick, missed, quick, data, limits)
+def _pivoted(data: Quadratic, dual: kkt.Dual, limits: _Limits) -> tuple[_Solved, Array]:
+    """The exact solution if the active rows that pivoting finds are right; the status tells.
+
+    And the inverse of the active rows of the dual.
+    """
+    p = data.b.shape[0]
+    w, c = kkt.minimum(dual, data.q, jnp.concatenate([data.b, data.h]))
+    basis = pivoting.solve(dual.S, dual.scale * c, p, jnp.where(dual.definite, limits.pivots, 0))
+    z = dual.scale * basis.y
+    y = _point(p, kkt.primal(dual, w, z), z)
+    residual = optimality.residual(data, y)
+    # A good factor leaves nothing but rounding errors, here and in the derivative.
+    exact = residual <= jnp.minimum(limits.tol, jnp.finfo(residual.dtype).eps ** ROUNDED)
+    solved = exact & dual.definite & pivoting.independent(basis)
+    code = jnp.where(solved, Status.SOLVED.code, Status.MAX_ITERATIONS.code).astype(jnp.int8)
+    return _Solved(y, basis.basic[p:], solved, code, basis.steps, residual), basis.inverse
 
 
 _dual_each = linalg.elementwise(kkt.dual)
-_element_each = linalg.elementwise(_element)
+_pivoted_each = linalg.elementwise(_pivoted)
 
 
-def _pivoted(data: Quadratic, dual: kkt.Dual, limits: _Limits) -> _Solved:
-    """The exact solution if the active rows that pivoting finds are right; the status tells."""
-    M, d = optimality.stacked(data)
-    n, p = data.q.shape[0], data.b.shape[0]
-    w, c = kkt.minimum(dual, data.q, d)
-    basis = pivoting.solve(dual.S, dual.scale * c, p, jnp.where(dual.definite, limits.pivots, 0))
-    z = dual.scale * basis.y
-    x = kkt.primal(dual, w, z)
-    slope, missed = optimality.stationarity(M, data.q, x, z), d - M[n:] @ x
-    dx, dz = kkt.solve(kkt.Factor(dual, basis.basic, basis.inverse), -slope[:, None], missed[:, None])
-    y = _point(data, x + dx[:, 0], z + dz[:, 0])
-    residual = optimality.residual(data, y.z, jnp.concatenate([y.eq, y.ineq]))
-    # A good factor leaves nothing but rounding errors.
-    exact = residual <= jnp.minimum(limits.tol, jnp.finfo(residual.dtype).eps ** 0.75)
-    solved = exact & dual.definite & pivoting.independent(basis)
-    code = jnp.where(solved, Status.SOLVED.code, Status.MAX_ITERATIONS.code).astype(jnp.int8)
-    return _Solved(y, basis.basic[p:], basis.inverse, solved, code, basis.steps, residual)
-
-
-def _point(data: Quadratic, x: Array, z: Array) -> Point:
-    p = data.b.shape[0]
+def _point(p: int, x: Array, z: Array) -> Point:
     return Point(x, z[:p], jnp.maximum(z[p:], 0))
 
 
 @linalg.elementwise
 def _rescued(needed: Array, quick: _Solved, data: Quadratic, limits: _Limits) -> _Solved:
-    return linalg.lazily(needed, _robust, quick, quick, data, limits)
+    return linalg.lazily(needed, _robust, quick, data, limits)
 
 
-def _robust(quick: _Solved, data: Quadratic, limits: _Limits) -> _Solved:
+def _robust(data: Quadratic, limits: _Limits) -> _Solved:
     """Interior point, certificates, and the active-set solution where the point shows it."""
     equalities, tol = data.b.shape[0], limits.tol
     valid = jnp.all(jnp.isfinite(data.h) | jnp.isposinf(data.h))
@@ -153,26 +152,17 @@ def _robust(quick: _Solved, data: Quadratic, limits: _Limits) -> _Solved:
     polished = active_set.polish(problem, equalities, x, z, s)
 
     active = (jnp.arange(z.shape[0]) < equalities) | (z > s)
-    xs = jnp.stack([polished.x, x, x])
-    zs = jnp.stack([polished.z, jnp.where(active, z, 0), z])
-    residuals = jax.vmap(
-        lambda x, z: optimality.residual(data, problem.columns * x, problem.rows * z / problem.cost)
-    )(xs, zs)
+    xs = jnp.stack([polished.x, x, x]) * problem.columns
+    zs = jnp.stack([polished.z, jnp.where(active, z, 0), z]) * problem.rows / problem.cost
+    points = jax.vmap(lambda x, z: _point(equalities, x, z))(xs, zs)
+    residuals = jax.vmap(lambda y: optimality.residual(data, y))(points)
     # The interior point's small multipliers stay only where they are needed for a solution.
     residuals = jnp.where(jnp.isfinite(residuals), residuals, jnp.inf)
     pick = jnp.where(residuals[0] <= tol, 0, jnp.where(residuals[1] <= tol, 1, jnp.argmin(residuals)))
     residual, active = residuals[pick], jnp.where(pick == 0, polished.active, active)
     status = _status(valid, optimality.convex(problem), state, residual, tol)
-    y = _point(data, problem.columns * xs[pick], problem.rows * zs[pick] / problem.cost)
-    return _Solved(
-        y,
-        active[equalities:],
-        jnp.zeros_like(quick.inverse),
-        jnp.zeros_like(quick.sound),
-        status,
-        state.steps,
-        residual,
-    )
+    y = jax.tree.map(lambda part: part[pick], points)
+    return _Solved(y, active[equalities:], jnp.zeros_like(valid), status, state.steps, residual)
 
 
 def _status(valid: Array, convex: Array, state: embedding.Result, residual: Array, tol: Array) -> Array:

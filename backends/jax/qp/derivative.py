@@ -55,38 +55,39 @@ def regularity(data: Quadratic, y: Point, fixed: Fixed, own: int | None = None) 
     """DerivativeStatus.code of the first `own` unknowns."""
     problem = scaling.equilibrated(data)
     z = jnp.concatenate([y.eq, y.ineq]) * problem.cost / problem.rows
-    rows = _rows(data, fixed)
+    rows = jnp.concatenate([jnp.ones(data.b.shape[0], bool), fixed.active])
     return regular.regularity(problem, data.b.shape[0], rows, y.z / problem.columns, z, own)
 
 
 def _symmetric(data: Quadratic, fixed: Fixed, r: Array, eq: Array, ineq: Array) -> tuple[Array, Array, Array]:
+    """[P E_a'; E_a 0]^-1 (r, eq, ineq), zero on other rows; least-norm where it is singular."""
     n, p = r.shape[0], eq.shape[0]
-    solve = _solve if n <= linalg.SMALL else _solve_each
-    factor = kkt.Factor(fixed.dual, _rows(data, fixed), fixed.inverse)
-    rhs = jnp.concatenate([r, eq, ineq])[:, None]
-    point = solve(data.P, data.A, data.G, factor, fixed.sound, rhs)[:, 0]
+    active = jnp.concatenate([jnp.ones(p, bool), fixed.active])
+    factor = kkt.Factor(fixed.dual, active, fixed.inverse)
+    rhs = jnp.concatenate([r, eq, jnp.where(fixed.active, ineq, 0)])[:, None]
+    point = (_factored if n <= linalg.SMALL else _factored_each)(factor, rhs)
+    rough = ~fixed.sound
+    point = linalg.lazily(rough, _whole_each, point, rough, data.P, data.A, data.G, active, point, rhs)[:, 0]
     return point[:n], point[n : n + p], point[n + p :]
 
 
-def _solve(P: Array, A: Array, G: Array, factor: kkt.Factor, sound: Array, rhs: Array) -> Array:
-    """[P E_a'; E_a 0]^-1 rhs for columns, zero on other rows; least-norm where it is singular."""
-    n = P.shape[0]
-    M = jnp.concatenate([P, A, G])
-    point = jnp.concatenate(kkt.refined(M, factor, rhs[:n], rhs[n:]))
-    return linalg.lazily(~sound, _whole, point, M, factor.active, rhs)
+def _factored(factor: kkt.Factor, rhs: Array) -> Array:
+    n = factor.dual.upper.shape[0]
+    return jnp.concatenate(kkt.solve(factor, rhs[:n], rhs[n:]))
 
 
-def _whole(M: Array, active: Array, rhs: Array) -> Array:
-    n = M.shape[1]
-    P, rows = M[:n], jnp.where(active[:, None], M[n:], 0)
+_factored_each = linalg.elementwise(_factored, columns=True)
+
+
+@linalg.elementwise
+def _whole_each(
+    needed: Array, P: Array, A: Array, G: Array, active: Array, point: Array, rhs: Array
+) -> Array:
+    return linalg.lazily(needed, _whole, point, P, A, G, active, rhs)
+
+
+def _whole(P: Array, A: Array, G: Array, active: Array, rhs: Array) -> Array:
+    rows = jnp.where(active[:, None], jnp.concatenate([A, G]), 0)
     idle = jnp.diag(jnp.where(active, 0, 1).astype(P.dtype))
     matrix = jnp.block([[P, rows.T], [rows, idle]])
-    masked = jnp.concatenate([rhs[:n], jnp.where(active[:, None], rhs[n:], 0)])
-    return jax.vmap(lambda b: solve_equilibrated(matrix, b, False), in_axes=1, out_axes=1)(masked)
-
-
-_solve_each = linalg.elementwise(_solve, columns=True)
-
-
-def _rows(data: Quadratic, fixed: Fixed) -> Array:
-    return jnp.concatenate([jnp.ones(data.b.shape[0], bool), fixed.active])
+    return jax.vmap(lambda b: solve_equilibrated(matrix, b, False), in_axes=1, out_axes=1)(rhs)

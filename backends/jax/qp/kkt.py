@@ -16,7 +16,7 @@ from declarative.backends.jax.qp import pivoting
 
 
 class Dual(NamedTuple):
-    """H factorised, and S with rows and columns scaled to a unit diagonal, a little lifted."""
+    """H factorised, and S with rows and columns scaled to a unit diagonal, and lifted."""
 
     upper: Array  # [n, n], H = upper' upper; LAPACK's order, so that its transpose costs no copy
     rows: Array  # [k, n], E upper^-1
@@ -45,11 +45,10 @@ def dual(P: Array, A: Array, G: Array) -> Dual:
     S = rows @ rows.T
     norms = jnp.diagonal(S)
     scale = jnp.where(norms > 0, 1 / jnp.sqrt(jnp.where(norms > 0, norms, 1)), 1)
-    eps = jnp.finfo(P.dtype).eps
     # Each pivot keeps half the digits of its diagonal entry.
-    definite = jnp.all(jnp.diagonal(lower) ** 2 > eps**0.5 * jnp.diagonal(H))
-    lifted = scale[:, None] * S * scale + eps**0.75 * jnp.eye(k, dtype=P.dtype)
-    return Dual(lower.T, rows, lifted, scale, jnp.where(jnp.arange(k) < p, weight, 0), definite)
+    definite = jnp.all(jnp.diagonal(lower) ** 2 > jnp.finfo(P.dtype).eps ** 0.5 * jnp.diagonal(H))
+    S = pivoting.lifted(scale[:, None] * S * scale)
+    return Dual(lower.T, rows, S, scale, jnp.where(jnp.arange(k) < p, weight, 0), definite)
 
 
 def minimum(dual: Dual, q: Array, d: Array) -> tuple[Array, Array]:
@@ -71,12 +70,3 @@ def solve(factor: Factor, r: Array, t: Array) -> tuple[Array, Array]:
     w = linalg.forward(dual.upper.T, r) + dual.rows.T @ (dual.shift[:, None] * t)
     y = scale * pivoting.apply(inverse, active, scale * (dual.rows @ w - t))
     return linalg.forward(dual.upper.T, w - dual.rows.T @ y, transposed=True), y
-
-
-def refined(M: Array, factor: Factor, r: Array, t: Array) -> tuple[Array, Array]:
-    """The same, with one step of refinement; M = [P; E]."""
-    n = r.shape[0]
-    x, y = solve(factor, r, t)
-    missed = t - M[n:] @ x
-    dx, dy = solve(factor, r - M.T @ jnp.concatenate([x, y]), missed)
-    return x + dx, y + dy

@@ -8,6 +8,7 @@ from jax import Array
 from declarative.backends.jax import linalg
 from declarative.backends.jax.forms import Quadratic
 from declarative.backends.jax.qp.scaling import Scaled
+from declarative.layer.contract import Point
 
 
 def stacked(data: Quadratic) -> tuple[Array, Array]:
@@ -15,24 +16,20 @@ def stacked(data: Quadratic) -> tuple[Array, Array]:
     return jnp.concatenate([data.P, data.A, data.G]), jnp.concatenate([data.b, data.h])
 
 
-def stationarity(M: Array, q: Array, x: Array, z: Array) -> Array:
-    """P x + q + E'z."""
-    return jnp.concatenate([x, z]) @ M + q
-
-
-def residual(data: Quadratic, x: Array, z: Array) -> Array:
+def residual(data: Quadratic, y: Point) -> Array:
     """Largest violation of the optimality conditions, relative to 1 + the largest of the terms it sums.
 
     Stationarity, feasibility, and the duality gap, the latter against 1 + the smaller objective.
     Multipliers of inequalities are taken as given, nonnegative.
     """
+    x, z = y.z, jnp.concatenate([y.eq, y.ineq])
     n, q = x.shape[0], data.q
     M, d = stacked(data)
     product = M @ x
     Px, Ex = product[:n], product[n:]
-    slope = stationarity(M, q, x, z)
+    slope = jnp.concatenate([x, z]) @ M + q
     slack = d - Ex
-    inequality = jnp.arange(d.shape[0]) >= data.b.shape[0]
+    inequality = jnp.arange(d.shape[0]) >= y.eq.shape[0]
     missed = jnp.where(inequality, jnp.maximum(-slack, 0), jnp.abs(slack))
     row = 1 + _largest(jnp.where(jnp.isfinite(d), d, 0), Ex)
     column = 1 + _largest(q, Px, slope - Px - q)

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from declarative.backends.jax import linalg
+from declarative.backends.jax.kernels import one_kernel
 
 TABLEAU = 88
 """Largest number of rows for which single pivots are the quicker way."""
@@ -33,9 +34,11 @@ class Basis(NamedTuple):
 
 
 def solve(S: Array, c: Array, equalities: int, limit: Array) -> Basis:
-    """S has a unit diagonal; c may be +inf for an absent row. Where the steps run out y is no solution."""
+    """S is `lifted`, with a unit diagonal; c may be +inf for an absent row. Where the steps run out y is
+    no solution."""
     kept = jnp.where(jnp.isposinf(c), ABSENT, c)
-    return (_single if c.shape[0] <= TABLEAU else _blocks)(S, kept, equalities, limit)
+    basis = (_single if c.shape[0] <= TABLEAU else _blocks)(S, kept, equalities, limit)
+    return basis._replace(y=_dropped(basis.inverse, basis.y))
 
 
 def independent(basis: Basis) -> Array:
@@ -45,10 +48,28 @@ def independent(basis: Basis) -> Array:
     return jnp.all((least > 0) & (least > jnp.finfo(entries.dtype).eps ** 0.5))
 
 
+def lifted(S: Array) -> Array:
+    """S, definite even where rows depend on each other: their multipliers stay apart."""
+    return S + _lift(S.dtype) * jnp.eye(S.shape[0], dtype=S.dtype)
+
+
 def apply(inverse: Array, basic: Array, rhs: Array) -> Array:
     """y with S y = rhs on the basic rows, y = 0 on the others; rhs [k, j]."""
-    rhs = jnp.where(basic[:, None], rhs, 0)
+    y = _raw(inverse, jnp.where(basic[:, None], rhs, 0))
+    return _dropped(inverse, y)
+
+
+def _raw(inverse: Array, rhs: Array) -> Array:
     return inverse @ rhs if rhs.shape[0] <= TABLEAU else linalg.cholesky_solve(inverse, rhs)
+
+
+def _dropped(inverse: Array, y: Array) -> Array:
+    """The solution with S from that with S lifted, to second order."""
+    return y + _lift(y.dtype) * _raw(inverse, y)
+
+
+def _lift(dtype: jnp.dtype) -> float:
+    return 64 * float(jnp.finfo(dtype).eps)
 
 
 def _masked(S: Array, basic: Array) -> Array:
@@ -72,8 +93,12 @@ class _Tableau(NamedTuple):
 
 
 def _single(S: Array, c: Array, equalities: int, limit: Array) -> Basis:
+    return _pivots(S, c, jnp.arange(c.shape[0]) >= equalities, limit)
+
+
+@one_kernel
+def _pivots(S: Array, c: Array, inequality: Array, limit: Array) -> Basis:
     index = jnp.arange(c.shape[0])
-    inequality = index >= equalities
     noise = _noise(c)
 
     def advance(state: _Tableau) -> _Tableau:
@@ -107,12 +132,12 @@ def _turned(table: Array, basic: Array, pivot: Array, moving: Array) -> Array:
     """The tableau after a principal pivot, in which a row and its column change sides; else unchanged.
 
     The tableau is symmetric but for signs, which differ between basic rows and others: its row gives
-    the column. A product takes the row out, since XLA would copy the tableau for a slice of it; and
-    the factors of one update of rank one are such that the pivot's row and column come out right.
+    the column. The factors of one update of rank one are such that the pivot's row and column come out
+    right: no mask in the innermost loop.
     """
     k = table.shape[0]
     here = jnp.arange(k + 1) == pivot
-    row = here[:k].astype(table.dtype) @ table
+    row = lax.dynamic_index_in_dim(table, pivot, 0, keepdims=False)
     entry = row[pivot]
     column = jnp.where(basic == basic[pivot], row[:k], -row[:k])
     left = jnp.where(here[:k], entry - 1, column)
