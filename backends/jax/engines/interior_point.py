@@ -94,17 +94,36 @@ class _Solved(NamedTuple):
 
 def _solve(data: Quadratic, limits: _Limits, attempt: bool) -> Root:
     """By pivoting where the program is strictly convex and not degenerate, else by the interior point.
-
-    What depends on P, A and G alone comes first: a batch that shares them shares it. An attempt
-    leaves out what most programs do not need.
-    """
+    An attempt leaves out the latter, which most programs do not need."""
     small = data.q.shape[0] <= linalg.SMALL
-    dual = (kkt.dual if small else _dual_each)(data.P, data.A, data.G)
-    quick, inverse = (_pivoted if small else _pivoted_each)(data, dual, limits)
+    quick, inverse, dual = (_paired if small else _shared)(data, limits)
     missed = quick.status != Status.SOLVED.code
     solved = quick if attempt else linalg.lazily(missed, _rescued, quick, missed, quick, data, limits)
     fixed = derivative.Fixed(solved.active, dual, inverse, solved.sound)
     return Root(solved.y, fixed, solved.status, solved.steps, solved.residual)
+
+
+def _paired(data: Quadratic, limits: _Limits) -> tuple[_Solved, Array, kkt.Dual]:
+    dual = kkt.dual(data.P, data.A, data.G)
+    return *_pivoted(data, dual, limits), dual
+
+
+@jax.custom_batching.custom_vmap
+def _shared(data: Quadratic, limits: _Limits) -> tuple[_Solved, Array, kkt.Dual]:
+    """A batch that shares P, A and G shares what depends on them alone; else it is one loop."""
+    return _paired(data, limits)
+
+
+@_shared.def_vmap
+def _rule(size: int, batched: Any, data: Quadratic, limits: _Limits) -> Any:
+    axes = jax.tree.map(lambda moves: 0 if moves else None, tuple(batched))
+    if batched[0].P or batched[0].A or batched[0].G:
+        result = jax.vmap(_paired_each, axes, axis_size=size)(data, limits)
+        return result, jax.tree.map(lambda _: True, result)
+    dual = _dual_each(data.P, data.A, data.G)
+    quick, inverse = jax.vmap(_pivoted_each, (axes[0], None, axes[1]), axis_size=size)(data, dual, limits)
+    moves = jax.tree.map(lambda _: True, (quick, inverse))
+    return (quick, inverse, dual), (*moves, jax.tree.map(lambda _: False, dual))
 
 
 def _pivoted(data: Quadratic, dual: kkt.Dual, limits: _Limits) -> tuple[_Solved, Array]:
@@ -125,6 +144,7 @@ def _pivoted(data: Quadratic, dual: kkt.Dual, limits: _Limits) -> tuple[_Solved,
     return _Solved(y, basis.basic[p:], solved, code, basis.steps, residual), basis.inverse
 
 
+_paired_each = linalg.elementwise(_paired)
 _dual_each = linalg.elementwise(kkt.dual)
 _pivoted_each = linalg.elementwise(_pivoted)
 

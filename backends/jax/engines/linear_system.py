@@ -59,7 +59,11 @@ class Solver:
             return _solved_wide(low_rank.factorised(wide), data.q, tol)
         fixed = _factorised(data)
         z, eq = _solve(data, fixed, -data.q, data.b)
-        residual = optimality.residual(data, Point(z, eq, jnp.zeros(0, z.dtype))) if eq.size else _stationarity(data, z)
+        residual = (
+            optimality.residual(data, Point(z, eq, jnp.zeros(0, z.dtype)))
+            if eq.size
+            else _stationarity(data, z)
+        )
         missed = jnp.abs(data.A @ z - data.b)
         row = 1 + jnp.abs(data.b) + jnp.abs(data.A) @ jnp.abs(z)
         infeasible = jnp.max(missed / row, initial=0) > jnp.sqrt(tol)

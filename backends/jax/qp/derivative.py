@@ -40,13 +40,15 @@ def linear(data: Quadratic, fixed: Fixed) -> tuple[Map, Map]:
     """Solves with the Jacobian of `optimality` and with its transpose."""
 
     def solve(rhs: Point, transposed: bool) -> Point:
-        """Rows of inactive constraints give their unknown; what is left is symmetric."""
+        """Rows of inactive constraints give their unknown; what is left is symmetric.
+
+        Transposed, their part is the adjoint of residuals that no parameter moves: it is left at zero.
+        """
         first, second = rhs.z, jnp.where(fixed.active, rhs.ineq, 0)
         if not transposed:
             first = first - data.G.T @ (rhs.ineq - second)
         x, eq, ineq = _symmetric(data, fixed, first, rhs.eq, second)
-        idle = rhs.ineq - data.G @ x if transposed else rhs.ineq
-        return Point(x, eq, jnp.where(fixed.active, ineq, idle))
+        return Point(x, eq, jnp.where(fixed.active, ineq, 0 if transposed else rhs.ineq))
 
     return lambda rhs: solve(rhs, False), lambda rhs: solve(rhs, True)
 
