@@ -20,6 +20,12 @@ RIDGE = """problem ridge
   find w: real[n]
   minimize ||X @ w - y||^2 + lam * ||w||^2
 """
+QP = """problem qp
+  given P: psd real[n, n], q: real[n], G: real[m, n], h: real[m]
+  find x: real[n]
+  minimize 1/2 * x' @ P @ x + q' @ x
+  subject to G @ x <= h
+"""
 DEQ = """problem deq
   given W: real[n, n], b: real[n]
   find z: real[n]
@@ -36,17 +42,18 @@ def _double() -> Iterator[None]:
 def taken(function: Callable[..., Any], *args: Any) -> Iterator[tuple[str, Any]]:
     """The operations of a function that its compiled form can take (branches for emergencies aside)."""
 
-    def walk(jaxpr: Any) -> Iterator[tuple[str, Any]]:
-        for equation in jaxpr.eqns:
-            yield equation.primitive.name, equation
-            if equation.primitive.name != "cond":
-                for value in equation.params.values():
-                    for inner in value if isinstance(value, tuple | list) else (value,):
-                        inner = getattr(inner, "jaxpr", inner)
-                        if hasattr(inner, "eqns"):
-                            yield from walk(inner)
+    return operations(jax.make_jaxpr(function)(*args).jaxpr)
 
-    return walk(jax.make_jaxpr(function)(*args).jaxpr)
+
+def operations(jaxpr: Any) -> Iterator[tuple[str, Any]]:
+    for equation in jaxpr.eqns:
+        yield equation.primitive.name, equation
+        if equation.primitive.name != "cond":
+            for value in equation.params.values():
+                for inner in value if isinstance(value, tuple | list) else (value,):
+                    inner = getattr(inner, "jaxpr", inner)
+                    if hasattr(inner, "eqns"):
+                        yield from operations(inner)
 
 
 def test_one_factor_serves_solutions_and_derivatives_of_a_batch() -> None:
@@ -106,3 +113,15 @@ def test_a_single_unknown_calls_no_library() -> None:
     x = jnp.asarray(RNG.normal(size=(BATCH, 5)))
     text = jax.jit(jax.grad(lambda x: jnp.sum(layer(x)))).lower(x).compile().as_text()
     assert "lapack" not in text
+
+
+def test_programs_that_share_their_matrices_share_the_factor() -> None:
+    layer = dc.compile(QP)
+    n, m = 11, 12
+    P, q = jnp.eye(n), jnp.asarray(RNG.normal(size=(BATCH, n)))
+    G, h = jnp.asarray(RNG.normal(size=(m, n))), jnp.ones(m)
+    found = list(taken(lambda q: layer(P, q, G, h), q))
+    assert [equation.invars[0].aval.shape for name, equation in found if name == "cholesky"] == [(n, n)]
+    loops = [equation.params["jaxpr"].jaxpr for name, equation in found if name == "scan"]
+    assert loops
+    assert all(name != "cholesky" for loop in loops for name, _ in operations(loop))

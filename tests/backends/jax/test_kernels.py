@@ -1,0 +1,57 @@
+"""One kernel of many operations: the same numbers, and one call in the compiled program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import Array, lax
+
+from declarative.backends.jax.kernels import one_kernel
+
+
+@pytest.fixture(autouse=True)
+def _double() -> Iterator[None]:
+    with jax.enable_x64(True):
+        yield
+
+
+def halved(x: Array, limit: Array) -> tuple[Array, Array]:
+    """Halves entries until their sum is below the limit; and how often."""
+    return lax.while_loop(
+        lambda state: jnp.sum(state[0]) > limit,
+        lambda state: (jnp.where(state[0] == jnp.max(state[0]), state[0] / 2, state[0]), state[1] + 1),
+        (x, jnp.int32(0)),
+    )
+
+
+def mapped(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda rows, limit: lax.map(lambda row: function(row, limit), rows)
+
+
+def batched(function: Callable[..., Any]) -> Callable[..., Any]:
+    return jax.vmap(function, (0, None))
+
+
+@pytest.mark.parametrize("over", [mapped, batched])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_the_numbers_are_the_same_however_it_is_called(over: Callable[..., Any], dtype: type) -> None:
+    x = jnp.asarray(np.random.default_rng(3).uniform(1, 2, (6, 5)), dtype)
+    limit = jnp.asarray(3, dtype)
+    wanted, found = (jax.jit(over(each))(x, limit) for each in (halved, one_kernel(halved)))
+    np.testing.assert_array_equal(found[0], wanted[0])
+    assert found[1].tolist() == wanted[1].tolist()
+    assert found[0].dtype == dtype
+
+
+def test_a_cpu_compiles_it_as_one_call() -> None:
+    if jax.default_backend() != "cpu":
+        pytest.skip("other devices have no such calls")
+    text = jax.jit(one_kernel(halved)).lower(jnp.ones(300), jnp.asarray(9.0)).compile().as_text()
+    entry = text[text.index("ENTRY") :]
+    assert 'xla_cpu_small_call="true"' in entry
+    assert " while(" not in entry
