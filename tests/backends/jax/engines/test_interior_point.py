@@ -85,7 +85,8 @@ def test_every_status_in_one_batch_and_neighbours_untouched() -> None:
     for i, case in enumerate(cases):
         if case[6] is Status.SOLVED:
             alone, _ = solve(programs[i])
-            np.testing.assert_array_equal(roots.y.z[i], alone.y.z)
+            # A small batch is one vectorised loop, in which sums may be rounded in another order.
+            np.testing.assert_allclose(roots.y.z[i], alone.y.z, rtol=1e-13, atol=1e-13)
     np.testing.assert_allclose(roots.y.z[0], [0.5, 0.5], atol=1e-14)
     np.testing.assert_allclose(roots.y.z[3], [-2, 3], atol=1e-12)
 
