@@ -5,8 +5,10 @@ float64, 1e-5 in float32), `inaccurate` if at most its square root; `diverged` w
 run away or become infinite.
 
 A step of Picard's costs one value of g, of a whole batch at once; the rate that it shows decides how
-long it goes on. Anderson (type II, memory 5) follows Walker and Ni, SIAM J. Numer. Anal. 49 (2011); its
-ridge is relative to the history, and a step that makes the residual much worse falls back to Picard's.
+long it goes on. Where nothing better than zero is known, the first digits are found in single precision,
+at half the price a step: a start and no more, since every residual is taken in full precision.
+Anderson (type II, memory 5) follows Walker and Ni, SIAM J. Numer. Anal. 49 (2011); its ridge is relative
+to the history, and a step that makes the residual much worse falls back to Picard's.
 The derivative's linear system x = g'(z) x + b is a fixed point as well: it is iterated in the same way, its
 residual checked, and solved densely where the iteration fails.
 """
@@ -30,6 +32,7 @@ RIDGE = 1e-8
 WORSE = 10.0  # an accelerated step may multiply the residual by this before it is given up
 PROBE = 4  # steps after which Picard's rate counts
 PATIENCE = 40.0  # further steps that Picard's iteration is worth
+ROUGH, HASTE = 1e-6, 24  # what single precision is asked for, and the most steps it is given
 
 Map = Callable[[Array], Array]
 Operators = tuple[Callable[[Point], Point], Callable[[Point], Point]]
@@ -49,7 +52,12 @@ class Solver:
         z = iteration.initial(p, self._size(p), start)
         tol = iteration.tolerance(options, z.dtype, 1e-10, 1e-5)
         limit = options.max_iter or MAX_ITER
-        found = _iterated(lambda z: self._step(z, p), z, tol, limit, options.variant)
+        before = jnp.int32(0)
+        if start is None and options.variant is None:
+            single = _single(p)
+            z, before = _rough(lambda z: self._step(z, single), z, limit // 2)
+        found = _iterated(lambda z: self._step(z, p), z, tol, limit - before, options.variant)
+        found = found._replace(steps=before + found.steps)
         status = iteration.verdict(found.residual, tol, found.steps, limit)
         residual = iteration.relative(self._step(found.z, p) - found.z, found.z)
         empty = jnp.zeros(0, z.dtype)
@@ -59,30 +67,58 @@ class Solver:
         return y._replace(z=self._step(y.z, p) - y.z)
 
     def linear(self, y: Point, p: Params, fixed: Any) -> Operators:
-        _, product = jax.linearize(lambda z: self._step(z, p), y.z)
-        transposed = jax.linear_transpose(product, y.z)
-        return _linear(product), _linear(lambda v: transposed(v)[0])
+        full, single = _products(self._step, y.z, p), _products(self._step, _single(y.z), _single(p))
+        return _linear(full[0], single[0]), _linear(full[1], single[1])
 
     def regularity(self, y: Point, p: Params, fixed: Any) -> Array:
         identity = jnp.eye(y.z.size, dtype=y.z.dtype)
         return iteration.local_uniqueness(lambda z: jax.jacfwd(self._step)(z, p) - identity, y.z)
 
 
-def _linear(product: Map) -> Callable[[Point], Point]:
-    """Solves (J - I) x = b as x = J x - b, for b of size one; no longer than the dense solve would take."""
+def _products(step: Callable[[Array, Params], Array], z: Array, p: Params) -> tuple[Map, Map]:
+    """With the Jacobian of the step, and with its transpose."""
+    _, product = jax.linearize(lambda z: step(z, p).astype(z.dtype), z)
+    transposed = jax.linear_transpose(product, z)
+    return product, lambda v: transposed(v)[0]
+
+
+def _linear(product: Map, rough: Map) -> Callable[[Point], Point]:
+    """Solves (J - I) x = b as x = J x - b, for b of size one; no longer than the dense solve would take.
+
+    The error is the residual over one less the rate, which Picard's keeps away from one: he may stop earlier.
+    """
 
     def solve(rhs: Point) -> Point:
         size = jnp.max(jnp.abs(rhs.z), initial=0)
         b = -rhs.z / jnp.where(size > 0, size, 1)
-        tol = jnp.asarray(1e-12 if b.dtype == jnp.float64 else 1e-6, b.dtype)
-        found = _iterated(lambda x: product(x) + b, b, tol, 2 * b.size + 20, None)
+        double, limit = b.dtype == jnp.float64, 2 * b.size + 20
+        enough, tol = (jnp.asarray(x, b.dtype) for x in ((1e-10, 1e-12) if double else (1e-6, 1e-6)))
+        single = _single(b)
+        start, _ = _rough(lambda x: rough(x) + single, b, limit)
+        plain = _picard(lambda x: product(x) + b, start, enough, limit, PATIENCE)
+        plain = plain._replace(residual=jnp.where(plain.residual <= enough, 0, plain.residual))
+        found = _anderson(lambda x: product(x) + b, plain, tol, limit)
         dense, _ = dense_solver(lambda x: x - product(x), jnp.asarray(True))
         return rhs._replace(z=size * linalg.lazily(~(found.residual <= tol), dense, found.z, b))
 
     return solve
 
 
-def _iterated(step: Map, z: Array, tol: Array, limit: int, variant: str | None) -> Found:
+def _single(tree: Any) -> Any:
+    return jax.tree.map(lambda x: x.astype(jnp.float32) if x.dtype == jnp.float64 else x, tree)
+
+
+def _rough(step: Map, z: Array, limit: int) -> tuple[Array, Array]:
+    """The first digits by Picard's iteration in single precision: where to start, and the steps it took."""
+    if z.dtype != jnp.float64:
+        return z, jnp.int32(0)
+    low = _single(z)
+    tol, limit = jnp.asarray(ROUGH, low.dtype), min(limit, HASTE)
+    found = _picard(lambda z: step(z).astype(low.dtype), low, tol, limit, HASTE)
+    return jnp.where(jnp.isfinite(found.residual), found.z.astype(z.dtype), z), found.steps
+
+
+def _iterated(step: Map, z: Array, tol: Array, limit: int | Array, variant: str | None) -> Found:
     if variant == "picard":
         return _picard(step, z, tol, limit, jnp.inf)
     if variant == "anderson":
@@ -106,7 +142,7 @@ class Plain(NamedTuple):
     moving: Array
 
 
-def _picard(step: Map, z: Array, tol: Array, limit: int, patience: float) -> Found:
+def _picard(step: Map, z: Array, tol: Array, limit: int | Array, patience: float) -> Found:
     """Until it is done, or would need more than `patience` further steps at its mean rate so far.
 
     To look at the residual costs as much as a small step: it is done at every other one.
@@ -144,7 +180,7 @@ class State(NamedTuple):
     moving: Array
 
 
-def _anderson(step: Map, start: Found, tol: Array, limit: int) -> Found:
+def _anderson(step: Map, start: Found, tol: Array, limit: int | Array) -> Found:
     """From where `start` left off, if that is not a fixed point already."""
 
     def advance(state: State) -> State:

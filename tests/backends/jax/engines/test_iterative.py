@@ -170,6 +170,21 @@ def test_the_adjoint_of_a_map_is_exact_where_iteration_fails_too(norm: float) ->
         np.testing.assert_allclose(ours, true, rtol=1e-9, atol=1e-9 * np.max(np.abs(true)))
 
 
+def test_a_map_beyond_single_precision_is_iterated_in_double() -> None:
+    """Neither its data nor its digits: in single precision they would be infinite, or the map constant."""
+    scaled = solver(fixed_point, lambda z, p: jnp.cos(z * p[0] / p[1]) / 2 + p[2], 2)
+    p = (jnp.asarray(1e60), jnp.asarray(2e60), jnp.asarray([0.3, 0.3 + 1e-9]))
+
+    def solution(p: Any) -> Array:
+        return differentiable(scaled)(p, None).y.z
+
+    z = solution(p)
+    np.testing.assert_allclose(np.cos(z / 2) / 2 + p[2], z, atol=2e-10)
+    slope = jax.jacobian(solution)(p)[2]
+    np.testing.assert_allclose(slope, np.diag(1 / (1 + np.sin(z / 2) / 4)), rtol=1e-9)
+    assert scaled.solve(p, None, SolveOptions()).iterations < 40
+
+
 def test_a_map_that_contracts_slowly_is_accelerated() -> None:
     slow = solver(fixed_point, lambda z, p: p[0] * z + 1, 2)
     found = slow.solve((jnp.asarray([0.999, 0.5]),), None, SolveOptions())
