@@ -130,13 +130,17 @@ def lu_solve(factors: tuple[Array, Array], rhs: Array, transposed: bool = False)
 
 def eigh(matrix: Array) -> tuple[Array, Array]:
     """Ascending eigenvalues, and orthonormal eigenvectors as columns, of a symmetric matrix."""
-    return (matrix[0], jnp.ones_like(matrix)) if matrix.shape[-1] == 1 else _eigh(matrix)
+    if matrix.shape[-1] == 1:
+        return matrix[0], jnp.ones_like(matrix)
+    return _eigh(matrix) if matrix.shape[-1] <= SMALL else _eigh_each(matrix)
 
 
-@elementwise
 def _eigh(matrix: Array) -> tuple[Array, Array]:
     values, vectors = jnp.linalg.eigh(matrix)
     return values, vectors
+
+
+_eigh_each = elementwise(_eigh)
 
 
 @elementwise

@@ -100,12 +100,13 @@ class _Semidefinite:
         values, vectors = linalg.eigh(v)
         x = (vectors * jnp.maximum(values, 0)) @ vectors.T
         sums = jnp.abs(values)[:, None] + jnp.abs(values)[None, :]
-        return _root(jnp.ravel(x), (vectors, sums), v, jnp.asarray(False))
+        return _root(jnp.ravel(x), (vectors, sums), values, jnp.asarray(False))
 
     def optimality(self, y: Point, p: Params, fixed: Any) -> Point:
         v = self._matrix(p)
         x = y.z.reshape(v.shape)
-        return y._replace(z=jnp.ravel(x @ x - (x @ v + v @ x) / 2))
+        half = x @ (x - v)  # of symmetric matrices: the other half is its transpose
+        return y._replace(z=jnp.ravel(half + half.T) / 2)
 
     def linear(self, y: Point, p: Params, fixed: Any) -> Operators:
         """(H |V| + |V| H) / 2 = rhs, a symmetric operator; zero where two eigenvalues are zero."""
@@ -123,8 +124,8 @@ class _Semidefinite:
         return _status(jnp.any(sizes <= _near(sizes)))
 
 
-def _root(z: Array, fixed: Any, v: Array, empty: Array) -> Root:
-    code = invalid(jnp.where(empty, Status.INFEASIBLE.code, Status.SOLVED.code), v)
+def _root(z: Array, fixed: Any, seen: Array, empty: Array) -> Root:
+    code = invalid(jnp.where(empty, Status.INFEASIBLE.code, Status.SOLVED.code), seen)
     none = jnp.zeros(0, z.dtype)
     return Root(Point(z, none, none), fixed, code, jnp.int32(0), jnp.zeros((), z.dtype))
 
