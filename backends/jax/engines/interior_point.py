@@ -27,7 +27,7 @@ from declarative.layer.contract import Params, Point, Root, SolveOptions
 from declarative.layer.status import Status
 
 MAX_ITER = 100
-ROUNDED = 0.75  # a residual below this power of eps is rounding error
+ROUNDED = 1e4  # a residual below so many eps is rounding error
 
 
 class Solver:
@@ -132,13 +132,19 @@ def _pivoted(data: Quadratic, dual: kkt.Dual, limits: _Limits) -> tuple[_Solved,
     And the inverse of the active rows of the dual.
     """
     p = data.b.shape[0]
-    w, c = kkt.minimum(dual, data.q, jnp.concatenate([data.b, data.h]))
+    M, d = optimality.stacked(data)
+    w, c = kkt.minimum(dual, data.q, d)
     basis = pivoting.solve(dual.S, dual.scale * c, p, jnp.where(dual.definite, limits.pivots, 0))
     z = dual.scale * basis.y
-    y = _point(p, kkt.primal(dual, w, z), z)
+    x = kkt.primal(dual, w, z)
+    if kkt.single(x.dtype):
+        rhs = jnp.concatenate([-data.q, jnp.where(basis.basic, d, 0)])[:, None]
+        factor = kkt.Factor(dual, basis.basic, basis.inverse)
+        x, z = (part[:, 0] for part in kkt.corrected(M, factor, rhs, x[:, None], z[:, None]))
+    y = _point(p, x, z)
     residual = optimality.residual(data, y)
     # A good factor leaves nothing but rounding errors, here and in the derivative.
-    exact = residual <= jnp.minimum(limits.tol, jnp.finfo(residual.dtype).eps ** ROUNDED)
+    exact = residual <= jnp.minimum(limits.tol, ROUNDED * jnp.finfo(residual.dtype).eps)
     solved = exact & dual.definite & pivoting.independent(basis)
     code = jnp.where(solved, Status.SOLVED.code, Status.MAX_ITERATIONS.code).astype(jnp.int8)
     return _Solved(y, basis.basic[p:], solved, code, basis.steps, residual), basis.inverse

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from declarative.backends.jax import iteration
+from declarative.backends.jax.kernels import mapped_kernel
 from declarative.layer.contract import Params, Point, Root, SolveOptions
 from declarative.layer.status import DerivativeStatus, Status
 
@@ -64,6 +65,11 @@ class Solver:
         first = iteration.initial(p, self._size(p), start)
         tol = iteration.tolerance(options, first.dtype, 1e-8, 1e-4)
         limit = options.max_iter or MAX_ITER
+        solved = lambda *args: self._solved(*args, limit)  # noqa: E731
+        root: Root = mapped_kernel(solved, p, first, tol)
+        return root
+
+    def _solved(self, p: Params, first: Array, tol: Array, limit: int) -> Root:
         slopes = lambda z: self._slopes(z, p)  # noqa: E731
         infinite = jnp.full_like(first, jnp.inf)
         lower, upper = (-infinite, infinite) if self._bounds is None else self._bounds(p)

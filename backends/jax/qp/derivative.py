@@ -67,15 +67,19 @@ def _symmetric(data: Quadratic, fixed: Fixed, r: Array, eq: Array, ineq: Array) 
     active = jnp.concatenate([jnp.ones(p, bool), fixed.active])
     factor = kkt.Factor(fixed.dual, active, fixed.inverse)
     rhs = jnp.concatenate([r, eq, jnp.where(fixed.active, ineq, 0)])[:, None]
-    point = (_factored if n <= linalg.SMALL else _factored_each)(factor, rhs)
+    direct = _factored if n <= linalg.SMALL else _factored_each
+    point = direct(data.P, data.A, data.G, factor, rhs)
     rough = ~fixed.sound
     point = linalg.lazily(rough, _whole_each, point, rough, data.P, data.A, data.G, active, point, rhs)[:, 0]
     return point[:n], point[n : n + p], point[n + p :]
 
 
-def _factored(factor: kkt.Factor, rhs: Array) -> Array:
-    n = factor.dual.upper.shape[0]
-    return jnp.concatenate(kkt.solve(factor, rhs[:n], rhs[n:]))
+def _factored(P: Array, A: Array, G: Array, factor: kkt.Factor, rhs: Array) -> Array:
+    n = P.shape[0]
+    x, y = kkt.solve(factor, rhs[:n], rhs[n:])
+    if kkt.single(P.dtype):
+        x, y = kkt.corrected(jnp.concatenate([P, A, G]), factor, rhs, x, y)
+    return jnp.concatenate([x, y])
 
 
 _factored_each = linalg.elementwise(_factored, columns=True)

@@ -70,3 +70,15 @@ def solve(factor: Factor, r: Array, t: Array) -> tuple[Array, Array]:
     w = linalg.forward(dual.upper.T, r) + dual.rows.T @ (dual.shift[:, None] * t)
     y = scale * pivoting.apply(inverse, active, scale * (dual.rows @ w - t))
     return linalg.forward(dual.upper.T, w - dual.rows.T @ y, transposed=True), y
+
+
+def single(dtype: jnp.dtype) -> bool:
+    """Whether the precision is so low that a solve needs a step of refinement."""
+    return float(jnp.finfo(dtype).eps) > 1e-10
+
+
+def corrected(M: Array, factor: Factor, rhs: Array, x: Array, y: Array) -> tuple[Array, Array]:
+    """(x, y) after one step of refinement towards the solution for the columns of rhs; M = [P; E]."""
+    n = x.shape[0]
+    dx, dy = solve(factor, rhs[:n] - M.T @ jnp.concatenate([x, y]), rhs[n:] - M[n:] @ x)
+    return x + dx, y + dy

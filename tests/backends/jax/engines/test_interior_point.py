@@ -265,3 +265,29 @@ def test_gradients_of_the_public_dense_program() -> None:
         expected = stored[f"dL_d{key}"]
         error = np.linalg.norm(getattr(gradient, key) - expected) / np.linalg.norm(expected)
         assert error < 1e-5, (key, error)
+
+
+@pytest.mark.parametrize(("dtype", "accuracy"), [(np.float64, 1e-10), (np.float32, 1e-4)])
+def test_the_factor_of_the_pivots_serves_the_derivative_in_either_precision(
+    dtype: type, accuracy: float
+) -> None:
+    """Against the KKT matrix of the active rows, in double precision."""
+    n, weights = 12, RNG.normal(size=12)
+    data = random_program(n, 2, 14)
+    data = Quadratic(*(part.astype(dtype) for part in data._replace(P=data.P + jnp.eye(n))))
+    root = jax.jit(lambda data: SOLVER.solve(tuple(data), None, SolveOptions()))(data)
+    assert root.fixed.sound
+    solution = differentiable(SOLVER)
+    loss = lambda data: jnp.asarray(weights, dtype) @ solution(tuple(data), None).y.z  # noqa: E731
+    found = jax.jit(jax.grad(loss))(data)
+
+    P, q, A, b, G, h = (np.asarray(part, float) for part in data)
+    rows, sides = np.r_[A, G[root.fixed.active]], np.r_[b, h[root.fixed.active]]
+    none = np.zeros((len(rows), len(rows)))
+    kkt = np.block([[P, rows.T], [rows, none]])
+    x = np.linalg.solve(kkt, np.r_[-q, sides])[:n]
+    adjoint = np.linalg.solve(kkt, np.r_[weights, none[:, 0]])
+    np.testing.assert_allclose(root.y.z, x, atol=accuracy)
+    np.testing.assert_allclose(found.q, -adjoint[:n], atol=accuracy)
+    np.testing.assert_allclose(found.P, -np.outer(adjoint[:n], x), atol=accuracy)
+    np.testing.assert_allclose(found.b, adjoint[n : n + 2], atol=accuracy)
