@@ -65,7 +65,7 @@ class Solver:
         first = iteration.initial(p, self._size(p), start)
         tol = iteration.tolerance(options, first.dtype, 1e-8, 1e-4)
         limit = options.max_iter or MAX_ITER
-        solved = lambda *args: self._solved(*args, limit)  # noqa: E731
+        solved = lambda p, first, tol: self._solved(p, first, tol, limit)  # noqa: E731
         root: Root = mapped_kernel(solved, p, first, tol)
         return root
 

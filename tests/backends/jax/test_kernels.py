@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from jax import Array, lax
 
-from declarative.backends.jax.kernels import one_kernel
+from declarative.backends.jax.kernels import MOST, fits, mapped_kernel, one_kernel
 
 
 @pytest.fixture(autouse=True)
@@ -55,3 +55,25 @@ def test_a_cpu_compiles_it_as_one_call() -> None:
     entry = text[text.index("ENTRY") :]
     assert 'xla_cpu_small_call="true"' in entry
     assert " while(" not in entry
+
+
+SPLIT: dict[str, tuple[Callable[..., Any], int, bool]] = {
+    "loops and reductions": (lambda x: halved(x, jnp.asarray(9.0, x.dtype)), 300, True),
+    "the largest": (lambda x: jnp.sum(x**2) + jnp.max(x), MOST - 1, True),
+    "one larger": (lambda x: jnp.sum(x**2) + jnp.max(x), MOST, False),
+    "tiny": (jnp.exp, 3, False),
+    "a product": (lambda x: jnp.outer(x, x) @ x, 40, False),
+    "a sort inside a branch": (lambda x: lax.cond(x[0] > 0, jnp.sort, jnp.sin, x), 40, False),
+}
+
+
+@pytest.mark.parametrize("name", SPLIT)
+def test_a_kernel_is_made_where_it_fits(name: str) -> None:
+    function, size, wanted = SPLIT[name]
+    x = jnp.asarray(np.random.default_rng(4).uniform(0.1, 1, (2, 3, size)))
+    assert fits(function, x[0, 0]) == wanted
+    whole = jax.jit(jax.vmap(jax.vmap(lambda row: mapped_kernel(function, row))))
+    if jax.default_backend() == "cpu":
+        assert ("xla_cpu_small_call" in (whole.lower(x).compile().as_text() or "")) == wanted
+    found, plain = whole(x), jax.vmap(jax.vmap(function))(x)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-13), found, plain)

@@ -138,6 +138,25 @@ def test_elements_of_a_batch_do_not_disturb_each_other() -> None:
         assert whole.iterations[i] == alone.iterations
 
 
+def test_many_numbers_seen_by_one_unknown() -> None:
+    """One kernel for each element: the batch as each by itself, and derivatives in both modes."""
+    one = of_cost(lambda z, p: jnp.sum(jnp.sqrt(1 + (p[0] - z[0]) ** 2)), lambda p: 1)
+    x = jnp.asarray(np.random.default_rng(8).normal(size=(3, 40)) + np.arange(3.0)[:, None])
+
+    def root(row: Any) -> Any:
+        return differentiable(one)((row,), None).y.z[0]
+
+    whole = jax.jit(jax.vmap(root))(x)
+    np.testing.assert_allclose(whole, [root(row) for row in x], rtol=1e-15)
+    weight = (1 + (x[0] - whole[0]) ** 2) ** -1.5
+    for mode in (jax.jacfwd, jax.jacrev):
+        np.testing.assert_allclose(jax.jit(mode(root))(x[0]), weight / jnp.sum(weight), rtol=1e-12)
+    # The solution moves with its data: derivatives do not change along the constant vector.
+    hessian = jax.jit(jax.hessian(root))(x[0])
+    np.testing.assert_allclose(jnp.sum(hessian, axis=0), 0, atol=1e-14)
+    assert jnp.max(jnp.abs(hessian)) > 1e-4
+
+
 def test_single_precision() -> None:
     one = solver(lambda z, v: jnp.exp(z) - v**2 * z)
     found = one.solve((jnp.asarray(V, jnp.float32),), None, SolveOptions())
