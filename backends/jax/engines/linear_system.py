@@ -58,7 +58,7 @@ class Solver:
         if wide is not None:
             return _solved_wide(low_rank.factorised(wide), data.q, tol)
         fixed = _factorised(data)
-        z, eq, code = _solved(data, fixed)
+        z, eq = _solve(data, fixed, -data.q, data.b)
         residual = (
             optimality.residual(data, Point(z, eq, jnp.zeros(0, z.dtype)))
             if eq.size
@@ -67,9 +67,9 @@ class Solver:
         missed = jnp.abs(data.A @ z - data.b)
         row = 1 + jnp.abs(data.b) + jnp.abs(data.A) @ jnp.abs(z)
         infeasible = jnp.max(missed / row, initial=0) > jnp.sqrt(tol)
-        close = jnp.where(residual > tol, Status.INACCURATE.code, Status.SOLVED.code)
-        close = jnp.where(residual <= jnp.sqrt(tol), close, Status.UNBOUNDED.code)
-        code = jnp.where(code == Status.SOLVED.code, close, code).astype(jnp.int8)
+        code = iteration.verdict(residual, tol, jnp.int32(0), 1)
+        code = jnp.where(residual > jnp.sqrt(tol), Status.UNBOUNDED.code, code).astype(jnp.int8)
+        code = linalg.lazily(~fixed.definite, _checked, code, data.P, data.A, code)
         code = jnp.where(infeasible, Status.INFEASIBLE.code, code)
         code = iteration.invalid(code, data.q, data.b)
         return Root(Point(z, eq, jnp.zeros(0, z.dtype)), fixed, code, jnp.int32(1), residual)
@@ -137,32 +137,18 @@ def _factorised(data: Quadratic) -> Fixed:
     return Fixed(factor, jnp.all(jnp.diagonal(factor) ** 2 > floor))
 
 
-def _solved(data: Quadratic, fixed: Fixed) -> tuple[Array, Array, Array]:
-    """z, the multipliers, and `solved` unless P is not finite, or not positive semidefinite where z may move."""
-    solved = jnp.asarray(Status.SOLVED.code, jnp.int8)
-
-    def whole(data: Quadratic) -> tuple[Array, Array, Array]:
-        code = jnp.where(_convex(data.P, data.A), solved, Status.UNBOUNDED.code)
-        return *_whole(data, -data.q, data.b), iteration.invalid(code, data.P, data.A)
-
-    if data.b.shape[0]:
-        return whole(data)
-    regular = linalg.cholesky_solve(fixed.factor, -data.q), data.b, solved
-    return linalg.lazily(~fixed.definite, whole, regular, data)
-
-
 def _solve(data: Quadratic, fixed: Fixed, r: Array, eq: Array) -> tuple[Array, Array]:
-    if eq.size:
-        return _whole(data, r, eq)
-    regular = linalg.cholesky_solve(fixed.factor, r), eq
-    return linalg.lazily(~fixed.definite, _whole, regular, data, r, eq)
-
-
-def _whole(data: Quadratic, r: Array, eq: Array) -> tuple[Array, Array]:
-    """By the KKT matrix."""
     n, p = r.shape[0], eq.shape[0]
-    kkt = jnp.block([[data.P, data.A.T], [data.A, jnp.zeros((p, p), r.dtype)]])
-    point = solve_equilibrated(kkt, jnp.concatenate([r, eq]), transposed=False)
+
+    def whole(data: Quadratic, r: Array, eq: Array) -> Array:
+        kkt = jnp.block([[data.P, data.A.T], [data.A, jnp.zeros((p, p), r.dtype)]])
+        return solve_equilibrated(kkt, jnp.concatenate([r, eq]), transposed=False)
+
+    if p:
+        point = whole(data, r, eq)
+    else:
+        point = linalg.cholesky_solve(fixed.factor, r)
+        point = linalg.lazily(~fixed.definite, whole, point, data, r, eq)
     return point[:n], point[n:]
 
 
@@ -171,6 +157,11 @@ def _stationarity(data: Quadratic, z: Array) -> Array:
     size = jnp.max(jnp.abs(jnp.diagonal(data.P)), initial=0) * jnp.max(jnp.abs(z), initial=0)
     slope = jnp.max(jnp.abs(data.P @ z + data.q), initial=0)
     return slope / (1 + jnp.max(jnp.abs(data.q), initial=0) + size)
+
+
+def _checked(P: Array, A: Array, code: Array) -> Array:
+    """The status where no factor has shown P to be finite and positive definite."""
+    return iteration.invalid(jnp.where(_convex(P, A), code, Status.UNBOUNDED.code), P, A)
 
 
 def _convex(P: Array, A: Array) -> Array:
