@@ -84,9 +84,8 @@ def _threshold(v: Array, radius: Any) -> Array:
         shift, _ = carry
         kept = v > shift
         size = jnp.sum(kept.astype(v.dtype))
-        moved = (jnp.sum(jnp.where(kept, v, 0)) - radius) / jnp.maximum(size, 1)
-        growing = (moved > shift) & (size > 0)
-        return jnp.where(growing, moved, shift), growing
+        moved = jnp.maximum((jnp.sum(jnp.where(kept, v, 0)) - radius) / jnp.maximum(size, 1), shift)
+        return moved, moved > shift
 
     first = jnp.max(v, initial=-jnp.inf) - radius
     return jax.lax.while_loop(lambda carry: carry[1], grow, (first, jnp.asarray(True)))[0]
