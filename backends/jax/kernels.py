@@ -25,18 +25,25 @@ KNOWN = jax.__version_info__ < (0, 13)
 
 
 def one_kernel(function: F) -> F:
-    """Arguments and results are arrays, or trees of them."""
+    """Arguments and results are arrays, or trees of them. Under `vmap` it is the plain function again: the
+    reductions of a batch may be so large that XLA gives them to a library, which no kernel can call."""
     compiled = jax.jit(function)
     plain = jax.jit(function, inline=True)
 
     def whole(*args: Any) -> Any:
         return set_xla_metadata(compiled(*args), inlineable="false", xla_cpu_small_call="true")
 
-    @functools.wraps(function)
+    @jax.custom_batching.custom_vmap
     def call(*args: Any) -> Any:
         return by_platform(*args, cpu=whole if KNOWN else plain, default=plain)
 
-    return call  # type: ignore[return-value]
+    @call.def_vmap
+    def rule(size: int, batched: Any, *args: Any) -> Any:
+        axes = jax.tree.map(lambda moves: 0 if moves else None, tuple(batched))
+        result = jax.vmap(plain, axes, axis_size=size)(*args)
+        return result, jax.tree.map(lambda _: True, result)
+
+    return functools.wraps(function)(call)  # type: ignore[return-value]
 
 
 # ---- whole solvers -----------------------------------------------------------------------------

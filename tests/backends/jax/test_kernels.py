@@ -48,6 +48,12 @@ def test_the_numbers_are_the_same_however_it_is_called(over: Callable[..., Any],
     assert found[0].dtype == dtype
 
 
+def test_a_batch_may_be_so_large_that_no_kernel_could_hold_it() -> None:
+    x = jnp.asarray(np.random.default_rng(3).uniform(1, 2, (3000, 5)))
+    wanted, found = (jax.jit(batched(each))(x, jnp.asarray(3.0)) for each in (halved, one_kernel(halved)))
+    np.testing.assert_array_equal(found[0], wanted[0])
+
+
 def test_a_cpu_compiles_it_as_one_call() -> None:
     if jax.default_backend() != "cpu":
         pytest.skip("other devices have no such calls")

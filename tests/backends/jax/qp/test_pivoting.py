@@ -95,3 +95,15 @@ def test_steps_are_counted_and_limited(method: Any) -> None:
     whole = run(method, S, -abs(c), 0)
     assert whole.steps > 2
     assert run(method, S, -abs(c), 0, 2).steps == 2
+
+
+def test_a_large_batch_of_small_systems() -> None:
+    rng = np.random.default_rng(SEED)
+    parts = [problem(rng, 6, 9) for _ in range(900)]
+    S, c = (jnp.asarray(np.stack(each)) for each in zip(*parts, strict=True))
+    solve = jax.jit(jax.vmap(lambda S, c: pivoting.solve(S, c, 1, jnp.asarray(100))))
+    y = solve(S, c).y
+    slack = jnp.einsum("bij,bj->bi", S, y) + c
+    assert abs(slack[:, 0]).max() < 1e-9
+    assert min(y[:, 1:].min(), slack[:, 1:].min()) > -1e-9
+    assert abs(y[:, 1:] * slack[:, 1:]).max() < 1e-9
