@@ -39,8 +39,7 @@ def one_kernel(function: F) -> F:
 
     @call.def_vmap
     def rule(size: int, batched: Any, *args: Any) -> Any:
-        axes = jax.tree.map(lambda moves: 0 if moves else None, tuple(batched))
-        result = jax.vmap(plain, axes, axis_size=size)(*args)
+        result = linalg.over(plain, size, batched, *args)
         return result, jax.tree.map(lambda _: True, result)
 
     return functools.wraps(function)(call)  # type: ignore[return-value]
@@ -48,10 +47,10 @@ def one_kernel(function: F) -> F:
 
 # ---- whole solvers -----------------------------------------------------------------------------
 
-LEAST = (
-    32  # entries in the largest array: below, a batch fills the vectors of a processor better than an element
-)
-MOST = 4096  # entries: from here on XLA gives reductions to a library, which no kernel can call
+LEAST = 32
+"""Entries in the largest array below which a batch fills the processor's vectors better than one element."""
+MOST = 4096
+"""Entries from which on XLA gives reductions to a library, which no kernel can call."""
 
 CALLS = {"jit", "pjit", "closed_call", "custom_jvp_call", "custom_vjp_call", "while", "cond"}
 HELD = CALLS | set(

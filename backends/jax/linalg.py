@@ -58,6 +58,13 @@ def elementwise(function: Callable[..., Any], columns: bool = False) -> Callable
     return one
 
 
+def over(function: Callable[..., Any], size: int, moving: Any, *args: Any) -> Any:
+    """`function` over a batch of `size`, of which only the leaves that are `moving` have a batch axis: the
+    arguments of a rule of `custom_vmap`."""
+    axes = jax.tree.map(lambda moves: 0 if moves else None, tuple(moving))
+    return jax.vmap(function, axes, axis_size=size)(*args)
+
+
 def lazily(needed: Array, compute: Callable[..., T], otherwise: T, *operands: Any) -> T:
     """`compute(*operands)` where needed; a batch in which no element needs it does not pay for it.
 
@@ -80,9 +87,8 @@ def lazily(needed: Array, compute: Callable[..., T], otherwise: T, *operands: An
         def each(needed: Array, old: list[Array], consts: list[Array]) -> list[Array]:
             return [jnp.where(needed, a, b) for a, b in zip(new(consts), old, strict=True)]
 
-        axes = jax.tree.map(lambda moves: 0 if moves else None, tuple(batched))
-        together = jax.vmap(each, axes, axis_size=size)
-        whole = jax.vmap(lambda old: old, (axes[1],), axis_size=size)(parts[1])
+        together = lambda *parts: over(each, size, batched, *parts)  # noqa: E731
+        whole = over(lambda old: old, size, (batched[1],), parts[1])
         return lazily(jnp.any(parts[0]), together, whole, *parts), [True] * len(whole)
 
     return jax.tree.unflatten(tree, choose(needed, old, closed.consts))

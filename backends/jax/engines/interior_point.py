@@ -116,12 +116,11 @@ def _shared(data: Quadratic, limits: _Limits) -> tuple[_Solved, Array, kkt.Dual]
 
 @_shared.def_vmap
 def _rule(size: int, batched: Any, data: Quadratic, limits: _Limits) -> Any:
-    axes = jax.tree.map(lambda moves: 0 if moves else None, tuple(batched))
     if batched[0].P or batched[0].A or batched[0].G:
-        result = jax.vmap(_paired_each, axes, axis_size=size)(data, limits)
+        result = linalg.over(_paired_each, size, batched, data, limits)
         return result, jax.tree.map(lambda _: True, result)
     dual = _dual_each(data.P, data.A, data.G)
-    quick, inverse = jax.vmap(_pivoted_each, (axes[0], None, axes[1]), axis_size=size)(data, dual, limits)
+    quick, inverse = linalg.over(_pivoted_each, size, (batched[0], False, batched[1]), data, dual, limits)
     moves = jax.tree.map(lambda _: True, (quick, inverse))
     return (quick, inverse, dual), (*moves, jax.tree.map(lambda _: False, dual))
 
