@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
+import jax
 from jax import Array
 
 
@@ -19,3 +21,50 @@ class Quadratic(NamedTuple):
     b: Array  # [p]
     G: Array  # [m, n]
     h: Array  # [m]
+
+
+@dataclass(frozen=True)
+class Cones:
+    """K, a product of cones in the order of its rows; it is structure, not data.
+
+    | cone | rows | s is in it where | multipliers are in |
+    |---|---|---|---|
+    | zero | 1 each | s == 0 | all of space |
+    | nonneg | 1 each | s >= 0 | itself |
+    | soc | size each | s[0] >= norm(s[1:]) | itself |
+    | psd | k * (k + 1) / 2 each, k the order | mat(s) is positive semidefinite | itself |
+    | exp | 3 each | s[2] >= s[1] * exp(s[0] / s[1]), s[1] > 0, and limits | its dual |
+    | power | 3 each | s[0]^a * s[1]^(1 - a) >= abs(s[2]), s[0], s[1] >= 0 | its dual |
+
+    A symmetric matrix is stored as the columns of its lower triangle, one after the other, its entries off the
+    diagonal times sqrt(2), so that products of such vectors are those of the matrices.
+    """
+
+    zero: int = 0
+    nonneg: int = 0
+    soc: tuple[int, ...] = ()
+    psd: tuple[int, ...] = ()
+    exp: int = 0
+    power: int = 0
+
+    @property
+    def rows(self) -> int:
+        triangles = sum(order * (order + 1) // 2 for order in self.psd)
+        return self.zero + self.nonneg + sum(self.soc) + triangles + 3 * (self.exp + self.power)
+
+
+jax.tree_util.register_static(Cones)
+
+
+class Conic(NamedTuple):
+    """min 1/2 z'Pz + q'z subject to A z + s = b, s in K.
+
+    P is symmetric. An entry +inf of b on a nonneg row stands for an absent row.
+    """
+
+    P: Array  # [n, n]
+    q: Array  # [n]
+    A: Array  # [m, n]
+    b: Array  # [m]
+    alpha: Array  # [power], the exponents of the power cones
+    cones: Cones
