@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from declarative import ir
-from declarative.analyse import LowRank, structure_of
+from declarative.analyse import LowRank, Part, structure_of
 from declarative.analyse.composite import Quadratic, expansion
 from declarative.analyse.separable import slopes as entry_derivatives
 from declarative.backends.jax.printer import tidy
@@ -27,6 +27,16 @@ class Form:
 def quadratic(scope: Scope, variant: Variant) -> Form:
     """min 1/2 z'Pz + q'z subject to A z = b, G z <= h, as `data(params)`."""
     from declarative.backends.jax.quadratic import data
+
+    functions = tuple(data(scope).values())
+    if not variant.auxiliaries:
+        return Form(functions, ("data",))
+    return Form((*functions, own(scope, variant.auxiliaries)), ("data", "own"))
+
+
+def conic(scope: Scope, variant: Variant) -> Form:
+    """min 1/2 z'Pz + q'z subject to A z + s = b, s in K, as `data(params)`."""
+    from declarative.backends.jax.conic_data import data
 
     functions = tuple(data(scope).values())
     if not variant.auxiliaries:
@@ -79,6 +89,37 @@ def second_order(scope: Scope, variant: Variant) -> Form:
     return Form((cost(scope), derivatives(scope, found)), ("cost", "size", "derivatives"))
 
 
+def composite(scope: Scope, variant: Variant) -> Form:
+    """The smooth part with its derivatives, and what stands beside it for each unknown."""
+    found = variant.facts.composite
+    assert found is not None
+    smooth_only = replace(scope.problem, statement=ir.Minimize(found.smooth))
+    known = expansion(smooth_only, structure_of(smooth_only))
+    value = Function(scope, [found.smooth])
+    value.returns(f"return {tidy(value.expr(found.smooth))}")
+    function = Function(scope, [arg for part in found.parts for arg in (*part.args, *filters(part.shift))])
+    lines = [
+        f"    {tidy(_part(function, part, v))},  # {scope.names[v.name]}"
+        for part, v in zip(found.parts, scope.problem.unknowns, strict=True)
+    ]
+    function.returns("return (", *lines, ")")
+    functions = (
+        value.text("smooth(flat, params)", "The smooth part of what is minimised.", "unpack(flat, params)"),
+        *((derivatives(scope, known),) if known is not None else ()),
+        function.text("parts(params)", "What stands beside it for each unknown.", unknowns=None),
+    )
+    formulas = ["derivatives=derivatives"] if known is not None else []
+    degree = ["quadratic=True"] if found.quadratic else []
+    return Form(functions, ("smooth", "size", "parts", *formulas, *degree))
+
+
+def _part(function: Function, part: Part, unknown: ir.Variable) -> str:
+    args = "".join(f"{tidy(function.expr(arg))}, " for arg in part.args)
+    size = function.dim(count(unknown.type.shape))
+    shift = "" if part.shift is None else f", {tidy(function.expr(part.shift))}"
+    return f"proximal.Part({part.name!r}, {size}, ({args}){shift})"
+
+
 def derivatives(scope: Scope, found: Quadratic) -> str:
     function = Function(scope, [*found.gradient.values(), *found.hessian.values()])
     sizes = {unknown.name: count(unknown.type.shape) for unknown in scope.problem.unknowns}
@@ -103,9 +144,9 @@ def derivatives(scope: Scope, found: Quadratic) -> str:
 
 def least_squares(scope: Scope, variant: Variant) -> Form:
     residuals = variant.facts.residuals or ()
-    function = Function(scope, [part for r in residuals for part in (r.value, *_filter(r.where))])
+    function = Function(scope, [part for r in residuals for part in (r.value, *filters(r.where))])
     parts = [
-        f"    {tidy(_quantified(function, [r.value], r.binders, r.where, str, '0.0'))},{comment(r.value)}"
+        f"    {tidy(quantified(function, [r.value], r.binders, r.where, str, '0.0'))},{comment(r.value)}"
         for r in residuals
     ]
     function.returns("return rt.flat(", *parts, "    like=params,", ")")
@@ -219,7 +260,7 @@ def cost(scope: Scope) -> str:
 def constraints(scope: Scope, kind: type[ir.Equality | ir.Inequality]) -> str:
     """All equalities (zero where they hold) or inequalities (at most zero), one after the other."""
     chosen = [c for c in scope.problem.constraints if isinstance(c, kind)]
-    function = Function(scope, [part for c in chosen for part in (c.left, c.right, *_filter(c.where))])
+    function = Function(scope, [part for c in chosen for part in (c.left, c.right, *filters(c.where))])
     parts = [f"    {_difference(function, c)},{comment(c, c.label)}" for c in chosen]
     function.returns("return rt.flat(", *parts, "    like=params,", ")")
     name, doc = (
@@ -236,10 +277,10 @@ def constraints(scope: Scope, kind: type[ir.Equality | ir.Inequality]) -> str:
 def _difference(function: Function, constraint: ir.Equality | ir.Inequality) -> str:
     neutral = "0.0" if isinstance(constraint, ir.Equality) else "-1.0"
     sides = [constraint.left, constraint.right]
-    return _quantified(function, sides, constraint.binders, constraint.where, difference, neutral)
+    return quantified(function, sides, constraint.binders, constraint.where, difference, neutral)
 
 
-def _quantified(
+def quantified(
     function: Function,
     bodies: list[ir.Expr],
     binders: tuple[ir.Binder, ...],
@@ -256,7 +297,7 @@ def _quantified(
     return values if mask is None else f"rt.mask_rows({values}, jax.vmap({mask})({over}), {neutral})"
 
 
-def _filter(where: ir.Expr | None) -> tuple[ir.Expr, ...]:
+def filters(where: ir.Expr | None) -> tuple[ir.Expr, ...]:
     return () if where is None else (where,)
 
 
@@ -281,6 +322,7 @@ def broadcast(left: tuple[Dim, ...], right: tuple[Dim, ...]) -> tuple[Dim, ...]:
 
 FORMS: dict[str, Callable[[Scope, Variant], Form]] = {
     "quadratic": quadratic,
+    "conic": conic,
     "stationary": stationary,
     "smooth": smooth,
     "second_order": second_order,
@@ -289,4 +331,5 @@ FORMS: dict[str, Callable[[Scope, Variant], Form]] = {
     "map": fixed_map,
     "projection": projection,
     "separable": separable,
+    "composite": composite,
 }

@@ -8,13 +8,16 @@ products   products in normal form                          regions     what con
 projection known projections and proximal maps              separable   bounds, and problems entry by entry
 derivative symbolic derivatives, entry by entry             composite   gradients and Hessians as formulas
 low_rank   diagonal plus low rank                           wellposed   uniqueness, regularity
-problem    all of these for one problem
+factors    matrices in products only
+proximable smooth plus known proximal maps                  problem     all of these for one problem
 """
 
 from declarative.analyse.facts import Certificate as Certificate
 from declarative.analyse.facts import Class as Class
+from declarative.analyse.facts import Composite as Composite
 from declarative.analyse.facts import Facts as Facts
 from declarative.analyse.facts import LowRank as LowRank
+from declarative.analyse.facts import Part as Part
 from declarative.analyse.facts import Projection as Projection
 from declarative.analyse.facts import Residual as Residual
 from declarative.analyse.facts import Separable as Separable

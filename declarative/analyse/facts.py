@@ -70,6 +70,29 @@ class Separable:
 
 
 @dataclass(frozen=True)
+class Part:
+    """What stands beside a smooth function of an unknown: a proximal map or a set, named as in `Projection`.
+
+    | name | args | the function of x |
+    |---|---|---|
+    | fused_threshold | threshold | threshold * sum(abs(x[i + 1] - x[i])) |
+    """
+
+    name: str
+    args: tuple[Expr, ...] = ()
+    shift: Expr | None = None
+
+
+@dataclass(frozen=True)
+class Composite:
+    """What is minimised is `smooth`, differentiable, plus one part for each unknown, in their order."""
+
+    smooth: Expr
+    parts: tuple[Part, ...]
+    quadratic: bool
+
+
+@dataclass(frozen=True)
 class LowRank:
     """The Hessian is diag(diagonal) + the sum over (E, c) of E' diag(c) E; diagonal and c are numbers or vectors.
 
@@ -103,6 +126,7 @@ class Facts:
     projection: Projection | None
     separable: Separable | None
     low_rank: LowRank | None  # of an unconstrained quadratic problem
+    composite: Composite | None
     unique: Certificate
     differentiable: Certificate
     findings: tuple[Diagnostic, ...] = ()

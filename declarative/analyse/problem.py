@@ -8,6 +8,7 @@ from declarative.analyse.curvature import Blame, Curvatures, negated
 from declarative.analyse.facts import Certificate, Class, Facts
 from declarative.analyse.low_rank import low_rank
 from declarative.analyse.projection import projection
+from declarative.analyse.proximable import composite
 from declarative.analyse.scope import Scope
 from declarative.analyse.separable import separable
 from declarative.analyse.signs import Signs
@@ -91,6 +92,7 @@ def _minimisation(problem: Problem, statement: Minimize, structure: Structure) -
         projection=known,
         separable=separable(problem, structure),
         low_rank=low_rank(problem, structure) if degree == 2 and not constrained else None,
+        composite=composite(problem, structure) if convex else None,
         unique=unique,
         differentiable=differentiable,
         findings=tuple(findings),
@@ -201,6 +203,7 @@ def _system(problem: Problem, structure: Structure) -> Facts:
         projection=None,
         separable=None,
         low_rank=None,
+        composite=None,
         unique=unique,
         differentiable=differentiable,
     )

@@ -101,7 +101,8 @@ def projection(problem: Problem, structure: Structure) -> Projection | None:
         return None
     found = region(pieces)
     if isinstance(found, tuple):
-        found = _planar(*found, objective, x)
+        weights = objective.weights if objective.kind == "weighted" else ONE
+        found = planar(*found, objective.kind, weights, x)
     return None if found is None else _matched(objective, found, x)
 
 
@@ -160,7 +161,7 @@ def _quadratic(form: Form, found: Sum, x: Unknown, signs: Signs) -> Objective | 
     if len(found.rest) != 1 or twice.type.shape:
         return None
     term = found.rest[0]
-    norm = _norm(term.core, x)
+    norm = norm_of(term.core, x)
     if norm is None or not signs.nonneg(term.coefficient):
         return None
     kind, rows = norm
@@ -177,7 +178,7 @@ def _absolute(form: Form, kink: Basis, signs: Signs) -> Objective | None:
     return Objective("absolute", point, twice, over(weight, twice), shift=kink.kink)
 
 
-def _norm(core: Expr, x: Unknown) -> tuple[str, Expr] | None:
+def norm_of(core: Expr, x: Unknown) -> tuple[str, Expr] | None:
     """The norm of x, the sum of the norms of its rows, or of its singular values; and into how many rows x goes."""
     match core:
         case Apply(atom="norm2", args=(inner,)) if inner == x:
@@ -198,18 +199,17 @@ def _norm(core: Expr, x: Unknown) -> tuple[str, Expr] | None:
 # ---- sets with a plane ---------------------------------------------------------------------------
 
 
-def _planar(bounds: Bounds, plane: Plane, objective: Objective, x: Unknown) -> Region | None:
+def planar(bounds: Bounds, plane: Plane, kind: str, weights: Expr, x: Unknown) -> Region | None:
     """The simplex, a plane or a half-space alone, or bounds with a plane, entry by entry weighted."""
     normal, level = plane.normal, plane.level
     uniform = not normal.type.shape and number(normal) != 0
     radius = over(level, normal) if uniform else ZERO
     idle = (number(bounds.upper) or 0.0) >= (number(radius) or INF)  # no entry exceeds the sum
-    lowest = {0.0, -INF} if objective.kind == "entropic" else {0.0}  # x log x is defined for x >= 0 alone
+    lowest = {0.0, -INF} if kind == "entropic" else {0.0}  # x log x is defined for x >= 0 alone
     nonneg = number(bounds.lower) in lowest and (number(bounds.upper) == INF or idle)
-    if objective.kind in ("quadratic", "entropic") and plane.equality and nonneg and uniform:
+    if kind in ("quadratic", "entropic") and plane.equality and nonneg and uniform:
         return Region("simplex", () if number(radius) == 1 else (radius,))
-    if objective.kind == "quadratic" and bounds == Bounds():
+    if kind == "quadratic" and bounds == Bounds():
         return Region("hyperplane" if plane.equality else "halfspace", (normal, level))
     name = "knapsack" if plane.equality else "budget"
-    weights = objective.weights if objective.kind == "weighted" else ONE
     return Region(name, (bounds.lower, bounds.upper, stretch(normal, x.type.shape), level, weights))

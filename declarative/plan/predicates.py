@@ -31,6 +31,8 @@ class ByRules:
     why: str
     methods: tuple[str, ...] = ()
     backwards: tuple[str, ...] = ()
+    sparse: bool = False  # takes sparse matrices as they are
+    dense: bool = False  # makes matrices of the order of the unknowns: not for large calls
 
     def accepts(self, variant: Variant) -> Accept | Refuse:
         return decide(variant, *self.rules, cost=self.cost, why=self.why)
@@ -108,6 +110,19 @@ def known_projection(*names: str) -> Rule:
         if found is None:
             return "it is no known projection or proximal map"
         return None if found.name in names else f"it has no formula for `{found.name}`"
+
+    return rule
+
+
+def composite(*names: str) -> Rule:
+    """A smooth function and beside it, for each unknown, nothing or one of the named ones."""
+
+    def rule(variant: Variant) -> str | None:
+        found = variant.facts.composite
+        if found is None:
+            return "it is no smooth function with one known function beside it for each unknown"
+        missing = [part.name for part in found.parts if part.name not in ("free", *names)]
+        return f"it has no proximal map for `{missing[0]}`" if missing else None
 
     return rule
 
