@@ -1,0 +1,1 @@
+"""Conic programs: interior point on the homogeneous self-dual embedding, for products of cones."""

@@ -1,0 +1,76 @@
+"""What the interior point needs to know of a cone; equal cones are handled together, as one record.
+
+Vectors are flat, [rows]; matrices are [rows, columns] with such vectors as their columns. The rows of
+a semidefinite cone hold the whole matrix. `s` lies inside of the cone, `z` inside of its dual.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, runtime_checkable
+
+from jax import Array
+
+
+class Cone(Protocol):
+    @property
+    def count(self) -> int:
+        """How many cones."""
+
+    @property
+    def rows(self) -> int:
+        """Of all the cones together."""
+
+    @property
+    def degree(self) -> int:
+        """The parameter of the barrier, of all the cones together."""
+
+    def start(self, like: Array) -> tuple[Array, Array]:
+        """The pair (s, z) with s = -grad f*(z) that is farthest inside, of the dtype of `like`."""
+
+    def scaling(self, s: Array, z: Array, mu: Array, delta: Array) -> Any:
+        """A positive definite H with H z = s, and N with N'N = (H + delta)^-1, as factors."""
+
+    def times(self, scaling: Any, v: Array) -> Array:
+        """H v."""
+
+    def whitened(self, scaling: Any, v: Array) -> Array:
+        """N v of a matrix."""
+
+    def unwhitened(self, scaling: Any, v: Array) -> Array:
+        """N'v of a matrix."""
+
+    def shift(self, scaling: Any, s: Array, z: Array, ds: Array, dz: Array, target: Array) -> Array:
+        """d for which directions with ds + H dz = -d lead to the central pair of size `target`.
+
+        (ds, dz) is the direction whose second-order error is corrected.
+        """
+
+    def barrier(self, scaling: Any, s: Array, z: Array) -> Array:
+        """f(s) + f*(z), zero at a pair of size one, for all the cones together."""
+
+    def outside(self, s: Array) -> Array:
+        """How far s lies outside of the cone: its distance up to a constant, the largest of all the cones."""
+
+    def outside_dual(self, z: Array) -> Array:
+        """The same of z and the dual cone."""
+
+
+@runtime_checkable
+class Symmetric(Cone, Protocol):
+    """A cone of squares: along a direction its determinants are products over a spectrum."""
+
+    @property
+    def weight(self) -> float:
+        """f(s) is -weight * log det(s)."""
+
+    def spectrum(self, scaling: Any, s: Array, z: Array, ds: Array, dz: Array) -> Array:
+        """Eigenvalues e: s + t ds is inside as long as 1 + t e > 0, and so is z + t dz; all in one vector."""
+
+    def product(self, v: Array, w: Array) -> Array:
+        """The Jordan product of vectors."""
+
+
+@runtime_checkable
+class Nonsymmetric(Cone, Protocol):
+    def inside(self, s: Array, z: Array) -> Array:
+        """Whether all s and z are inside."""

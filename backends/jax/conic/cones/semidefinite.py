@@ -1,0 +1,118 @@
+"""The cone of positive semidefinite matrices; rows hold the whole matrix.
+
+With s = L L', z = M M' and M'L = U diag(point) V', R = L V diag(point)^(-1/2) takes both to the diagonal:
+R^-1 s R^-T = R'z R = diag(point), and H v = G v G for G = R R' (Nesterov and Todd, 1997).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+
+from declarative.backends.jax import linalg
+
+
+class Scaling(NamedTuple):
+    R: Array  # [count, k, k]
+    inverse: Array  # [count, k, k], of R
+    G: Array  # [count, k, k]
+    point: Array  # [count, k]
+    vectors: Array  # [count, k, k], eigenvectors of G as columns
+    roots: Array  # [count, k, k], eigenvalues of N, which acts on vectors' v vectors entry by entry
+
+
+@dataclass(frozen=True)
+class Semidefinite:
+    count: int
+    order: int
+    weight = 1.0
+
+    @property
+    def rows(self) -> int:
+        return self.count * self.order**2
+
+    @property
+    def degree(self) -> int:
+        return self.count * self.order
+
+    def start(self, like: Array) -> tuple[Array, Array]:
+        unit = jnp.tile(jnp.eye(self.order, dtype=like.dtype).ravel(), self.count)
+        return unit, unit
+
+    def scaling(self, s: Array, z: Array, mu: Array, delta: Array) -> Scaling:
+        both = jax.vmap(linalg.cholesky)(jnp.concatenate([self._shaped(s), self._shaped(z)]))
+        L, M = both[: self.count], both[self.count :]
+        K = _t(M) @ L
+        # Near the central path K is nearly orthogonal up to a factor, so that its square loses nothing.
+        squares, V = jax.vmap(linalg.eigh)(_t(K) @ K)
+        point = jnp.sqrt(squares)
+        root = jnp.sqrt(point)[:, None, :]
+        R = (L @ V) / root
+        inverse = _t(M @ (K @ V) / (point[:, None, :] * root))
+        G = R @ _t(R)
+        values, vectors = jax.vmap(linalg.eigh)(G)
+        roots = lax.rsqrt(jnp.maximum(values[:, :, None] * values[:, None, :], 0) + delta)
+        return Scaling(R, inverse, G, point, vectors, roots)
+
+    def times(self, scaling: Scaling, v: Array) -> Array:
+        return (scaling.G @ self._shaped(v) @ scaling.G).ravel()
+
+    def whitened(self, scaling: Scaling, v: Array) -> Array:
+        return (self._turned(scaling.vectors, v) * scaling.roots[..., None]).reshape(v.shape)
+
+    def unwhitened(self, scaling: Scaling, v: Array) -> Array:
+        weighted = v.reshape(*scaling.roots.shape, -1) * scaling.roots[..., None]
+        turned = self._turned(_t(scaling.vectors), weighted)
+        # What rounding leaves beside the symmetric part would grow: no equation sees it.
+        return ((turned + jnp.swapaxes(turned, 1, 2)) / 2).reshape(v.shape)
+
+    def shift(self, scaling: Scaling, s: Array, z: Array, ds: Array, dz: Array, target: Array) -> Array:
+        first, second = self._scaled(scaling, ds, dz)
+        v = _symmetric(first @ second) - target * jnp.eye(self.order, dtype=s.dtype)
+        point = scaling.point
+        quotient = 2 * v / (point[:, :, None] + point[:, None, :])
+        return s + (scaling.R @ quotient @ _t(scaling.R)).ravel()
+
+    def spectrum(self, scaling: Scaling, s: Array, z: Array, ds: Array, dz: Array) -> Array:
+        root = jnp.sqrt(scaling.point)
+        both = jnp.concatenate(self._scaled(scaling, ds, dz))
+        weights = jnp.tile(root[:, :, None] * root[:, None, :], (2, 1, 1))
+        return jax.vmap(linalg.eigh)(_symmetric(both / weights))[0].ravel()
+
+    def barrier(self, scaling: Scaling, s: Array, z: Array) -> Array:
+        return -2 * jnp.sum(jnp.log(scaling.point))
+
+    def product(self, v: Array, w: Array) -> Array:
+        return _symmetric(self._shaped(v) @ self._shaped(w)).ravel()
+
+    def outside(self, s: Array) -> Array:
+        values = jax.vmap(linalg.eigh)(_symmetric(self._shaped(s)))[0]
+        return jnp.max(jnp.maximum(-values, 0), initial=0)
+
+    outside_dual = outside
+
+    def _shaped(self, v: Array) -> Array:
+        return v.reshape(self.count, self.order, self.order)
+
+    def _scaled(self, scaling: Scaling, ds: Array, dz: Array) -> tuple[Array, Array]:
+        """R^-1 ds R^-T and R'dz R."""
+        R, inverse = scaling.R, scaling.inverse
+        return inverse @ self._shaped(ds) @ _t(inverse), _t(R) @ self._shaped(dz) @ R
+
+    def _turned(self, Q: Array, v: Array) -> Array:
+        """Q'v Q for the columns of v, [count, k, k, columns]."""
+        half = _t(Q) @ v.reshape(self.count, self.order, -1)
+        blocks = half.reshape(self.count, self.order, self.order, -1)
+        return jnp.einsum("cijn,cjl->ciln", blocks, Q)
+
+
+def _t(v: Array) -> Array:
+    return jnp.swapaxes(v, -1, -2)
+
+
+def _symmetric(v: Array) -> Array:
+    return (v + _t(v)) / 2

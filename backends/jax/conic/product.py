@@ -1,0 +1,36 @@
+"""Vectors of all the cones' rows, in parts for each: sums, extremes and joined vectors of what the cones give."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from declarative.backends.jax.conic.cones.cone import Cone
+
+Cones = tuple[Cone, ...]
+
+
+def split(cones: Cones, v: Array) -> list[Array]:
+    ends = np.cumsum([0, *(cone.rows for cone in cones)])
+    return [v[start:stop] for start, stop in itertools.pairwise(ends)]
+
+
+def join(parts: list[Array], like: Array) -> Array:
+    """`like` has the dtype and the trailing axes where there are no parts."""
+    if len(parts) == 1:
+        return parts[0]
+    return jnp.concatenate(parts) if parts else jnp.zeros_like(like[:0])
+
+
+def mapped(cones: Cones, method: Callable[..., Array], scalings: list[Any], *vectors: Array) -> Array:
+    """`method(cone, scaling, part, ...)` of each cone, joined."""
+    pieces = zip(*(split(cones, v) for v in vectors), strict=True)
+    return join(
+        [method(cone, scaling, *piece) for cone, scaling, piece in zip(cones, scalings, pieces, strict=True)],
+        vectors[0],
+    )

@@ -1,0 +1,84 @@
+"""A conic program -> the same one with rows and columns of size near one, in the kept layout; and the way back.
+
+The rows of one second-order, semidefinite, exponential or power cone have one scale: it stays a cone.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jax import Array, lax
+
+from declarative.backends.jax.conic.cones import grouped
+from declarative.backends.jax.conic.layout import narrowed, widened
+from declarative.backends.jax.conic.product import join, split
+from declarative.backends.jax.forms import Cones, Conic
+
+ROUNDS = 10
+
+
+class Scaled(NamedTuple):
+    """min 1/2 x'Px + q'x s.t. A x + s = b, s in K; the rows of K in the order of `layout`."""
+
+    P: Array  # [n, n]
+    q: Array  # [n]
+    A: Array  # [kept, n]
+    b: Array  # [kept]
+    alpha: Array  # [power]
+    cones: Cones
+    columns: Array  # [n]: unscaled x = columns * x
+    rows: Array  # [kept]: unscaled z = rows * z / cost, unscaled s = s / rows
+    cost: Array  # the objective was multiplied by it
+
+
+def present(data: Conic) -> tuple[Array, Array]:
+    """A and b; absent rows become 0'x + s = 1."""
+    absent = jnp.isposinf(data.b)
+    return jnp.where(absent[:, None], 0, data.A), jnp.where(absent, 1, data.b)
+
+
+def equilibrated(data: Conic) -> Scaled:
+    """Ruiz' iteration on the matrix [P A'; A 0], then the objective by its largest coefficient."""
+    A, b = (widened(data.cones, part) for part in present(data))
+
+    def sweep(_: int, scales: tuple[Array, Array]) -> tuple[Array, Array]:
+        columns, rows = scales
+        inner = jnp.abs(rows[:, None] * A * columns)
+        outer = jnp.abs(columns[:, None] * data.P * columns)
+        tallest = jnp.maximum(jnp.max(outer, axis=0), jnp.max(inner, axis=0, initial=0))
+        widest = _alike(data.cones, data.alpha, jnp.max(inner, axis=1))
+        return columns * _inverse_root(tallest), rows * _inverse_root(widest)
+
+    columns, rows = lax.fori_loop(0, ROUNDS, sweep, (jnp.ones_like(data.q), jnp.ones_like(b)))
+    curved = jnp.mean(jnp.max(jnp.abs(columns[:, None] * data.P * columns), axis=0))
+    size = jnp.maximum(curved, jnp.max(jnp.abs(columns * data.q)))
+    return scaled(data, columns, rows, jnp.where(size > 0, 1 / jnp.where(size > 0, size, 1), 1))
+
+
+def scaled(data: Conic, columns: Array, rows: Array, cost: Array) -> Scaled:
+    A, b = (widened(data.cones, part) for part in present(data))
+    P = cost * columns[:, None] * data.P * columns
+    A = rows[:, None] * A * columns
+    return Scaled(P, cost * columns * data.q, A, rows * b, data.alpha, data.cones, columns, rows, cost)
+
+
+def restored(problem: Scaled, x: Array, z: Array, s: Array) -> tuple[Array, Array, Array]:
+    """A point of the scaled problem as (x, z, s) of the one that was given, its rows in their order."""
+    z, s = problem.rows * z / problem.cost, s / problem.rows
+    return problem.columns * x, narrowed(problem.cones, z), narrowed(problem.cones, s)
+
+
+def _alike(cones: Cones, alpha: Array, sizes: Array) -> Array:
+    """The largest of the sizes of each cone's rows, for all of them."""
+    parts = [sizes[: cones.zero]]
+    kinds = grouped(cones, alpha)
+    for cone, part in zip(kinds, split(kinds, sizes[cones.zero :]), strict=True):
+        blocks = part.reshape(cone.count, -1)
+        largest = jnp.max(blocks, axis=1, keepdims=True)
+        parts.append(jnp.broadcast_to(largest, blocks.shape).ravel())
+    return join(parts, sizes)
+
+
+def _inverse_root(size: Array) -> Array:
+    return jnp.where(size > 0, lax.rsqrt(jnp.where(size > 0, size, 1)), 1)
