@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from declarative.api import explain as explain
     from declarative.api import format_text as format  # noqa: F401
     from declarative.api import load as load
+    from declarative.compat.problem import from_cvxpy as from_cvxpy
     from declarative.errors import ArgumentError as ArgumentError
     from declarative.errors import DeclError as DeclError
     from declarative.errors import Diagnostic as Diagnostic
@@ -45,6 +46,7 @@ _HOMES = {
     "explain": ("declarative.api", "explain"),
     "declarative": ("declarative.api", "declarative"),
     "Module": ("declarative.api", "Module"),
+    "from_cvxpy": ("declarative.compat.problem", "from_cvxpy"),
     "Layer": ("declarative.layer.layer", "Layer"),
     "Inaccurate": ("declarative.layer.layer", "Inaccurate"),
     "Solution": ("declarative.layer.solution", "Solution"),

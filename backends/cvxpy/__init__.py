@@ -13,5 +13,6 @@ ENGINES = (
         rules=(minimisation, convex, disciplined),
         cost=1000,
         why="convex: cvxpy states it as a cone program, Clarabel solves it on the CPU",
+        sparse=True,
     ),
 )

@@ -53,6 +53,7 @@ class Call:
         self.kind = values.kind_of([*leaves, *start])
         self.traced = values.traced([*leaves, *start])
         solve, out = values.dtypes(leaves, self.kind)
+        solve = solve if options.precision is None or self.traced else options.precision
         self.module: Emitted = program.load(static)
         self.by_name = {leaf.name: leaf.value for leaf in leaves if leaf.core}
         start_leads, batch = _start_leads(program.solved, start, self.bound)

@@ -24,6 +24,7 @@ class Options:
     method: str | None = None  # of the engine, such as "anderson"
     backward: Backward = Backward()
     on_fail: str = "nan"
+    precision: str | None = None  # "float64": whatever the arguments' dtype, outside of transformations
     start: Mapping[str, Any] = field(default_factory=dict, compare=False)  # by unknown
     start_from: tuple[int, str] | None = None  # a parameter's place, and the unknown that it starts
 

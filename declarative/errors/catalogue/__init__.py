@@ -11,6 +11,7 @@ from declarative.errors.catalogue import (
     d4_plan,
     d5_python,
     d6_call,
+    d7_cvxpy,
 )
 from declarative.errors.catalogue.entry import Entry as Entry
 from declarative.errors.diagnostic import Diagnostic, Fix, Label
@@ -18,7 +19,17 @@ from declarative.errors.span import Span
 
 CATALOGUE: dict[str, Entry] = {
     entry.code: entry
-    for table in (d1_syntax, d2_names, d2_shapes, d2_statements, d3_meaning, d4_plan, d5_python, d6_call)
+    for table in (
+        d1_syntax,
+        d2_names,
+        d2_shapes,
+        d2_statements,
+        d3_meaning,
+        d4_plan,
+        d5_python,
+        d6_call,
+        d7_cvxpy,
+    )
     for entry in table.ENTRIES
 }
 
