@@ -65,7 +65,7 @@ _SYMBOLS: tuple[str, ...] = tuple(
     "maximize maximum mean member min minimize minimum monotone negative nonneg nonpos norm "
     "objective ones options outer pd pi positive pow power_cone prod psd quad_form quad_over_lin "
     "real rel_entropy relu reshape root saddle sigmoid sign simplex sin skew soc softmax softplus "
-    "solve sphere sqrt square stack static stiefel stop_gradient subject_to sum sum_largest "
+    "solve sphere sqrt sqrtm square stack static stiefel stop_gradient subject_to sum sum_largest "
     "sum_squares symmetric tan tanh trace unit_interval vec where zeros".split()
 )
 

@@ -17,8 +17,8 @@ from declarative.grammar.trace import Trace, current
 ATOMS: tuple[str, ...] = tuple(
     "abs sign sqrt exp log log1p expm1 sin cos tan tanh sigmoid relu softplus square inv_pos pow huber hinge entropy "
     "rel_entropy kl log_sum_exp softmax max min maximum minimum sum mean prod norm sum_squares quad_form "
-    "quad_over_lin dot outer kron trace det log_det inv solve eig_max eig_min sum_largest diag diff cumsum concat "
-    "stack reshape vec ones zeros eye interpolate stop_gradient where grad laplacian integral".split()
+    "quad_over_lin dot outer kron trace det log_det inv sqrtm solve eig_max eig_min sum_largest diag diff cumsum "
+    "concat stack reshape vec ones zeros eye interpolate stop_gradient where grad laplacian integral".split()
 )
 SETS: tuple[str, ...] = tuple(
     "simplex box ball sphere soc exp_cone power_cone birkhoff stiefel SO SE monotone unit_interval".split()

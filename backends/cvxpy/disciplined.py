@@ -18,7 +18,15 @@ def disciplined(variant: Variant) -> str | None:
     if isinstance(problem.statement, ir.Minimize):
         roots.append(problem.statement.value)
     curvatures = Curvatures(Signs(Scope.of(problem)))
+    if any(isinstance(c, ir.Membership) and _family(c) for c in problem.constraints):
+        return "a whole family of vectors is in a cone"
     return next((why for root in roots if (why := _why_not(root, curvatures)) is not None), None)
+
+
+def _family(constraint: ir.Membership) -> bool:
+    """As the conic rewrite makes it: an array each of whose last axes is in a cone."""
+    cones = {"soc": 1, "exp_cone": 1, "power_cone": 1, "psd": 2}
+    return len(constraint.member.type.shape) > cones.get(constraint.within.name, 9)
 
 
 def _why_not(node: ir.Expr, curvatures: Curvatures) -> str | None:

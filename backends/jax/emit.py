@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from declarative import ir
+from declarative.backends.jax.conic_data import matrices, members, rows
 from declarative.backends.jax.functions import FORMS, rows_shape
 from declarative.backends.jax.printer import reads_data, tidy
 from declarative.backends.jax.writer import Function, Scope, comment, count, scope_of
@@ -26,7 +27,7 @@ def emit(choice: Choice) -> str:
         *([objective(scope)] if isinstance(problem.statement, ir.Minimize) else []),
         *form.functions,
         outputs(scope),
-        _duals(scope),
+        duals(scope),
     ]
     solver = f"SOLVER = {engine.name}.Solver({', '.join(form.arguments)})\n"
     body = "\n\n".join([*functions, solver])
@@ -123,8 +124,11 @@ def outputs(scope: Scope) -> str:
     return function.text("outputs(point, params)", unknowns=unknowns)
 
 
-def _duals(scope: Scope) -> str:
-    """Multipliers by label: slices of `point.eq` and `point.ineq`, in the order of the constraints."""
+def duals(scope: Scope) -> str:
+    """Multipliers by label: slices of `point.eq` and `point.ineq`, in the order of the constraints.
+
+    Those of cones come after those of inequalities, in the order of the cones.
+    """
     function = Function(scope)
     start = {"eq": Dim(()), "ineq": Dim(())}
     slices: dict[str, list[str]] = {}
@@ -136,6 +140,12 @@ def _duals(scope: Scope) -> str:
         if constraint.label is not None:
             slices.setdefault(constraint.label, []).append(piece)
         start[side] = stop
+    if any(isinstance(c, ir.Semidefinite) and c.label is not None for c in scope.problem.constraints):
+        for member in members(scope.problem):
+            label, stop = member.constraint.label, start["ineq"] + rows(function, member)
+            if isinstance(member.constraint, ir.Semidefinite) and label is not None:
+                slices.setdefault(label, []).append(matrices(function, member, start["ineq"], stop))
+            start["ineq"] = stop
     entries = [
         f"    {label!r}: {parts[0] if len(parts) == 1 else '(' + ', '.join(parts) + ')'},"
         for label, parts in slices.items()

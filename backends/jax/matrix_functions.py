@@ -123,3 +123,23 @@ def norm_nuc(X: Array) -> Array:
 
 def norm_spec(X: Array) -> Array:
     return eigh(_doubled(X))[0][-1]
+
+
+@jax.custom_jvp
+def sqrtm(A: Array) -> Array:
+    """The psd square root of a psd matrix."""
+    values, vectors = eigh((A + A.T) / 2)
+    return (vectors * jnp.sqrt(jnp.maximum(values, 0))) @ vectors.T
+
+
+@sqrtm.defjvp
+def _sqrtm_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    """dR of R dR + dR R = dA, in the eigenbasis; where both eigenvalues are zero the root has none, and 0 stands."""
+    (A,), (dA,) = primals, tangents
+    values, vectors = eigh((A + A.T) / 2)
+    roots = jnp.sqrt(jnp.maximum(values, 0))
+    sums = roots[:, None] + roots[None, :]
+    curved = sums > jnp.finfo(A.dtype).eps ** 0.5 * jnp.max(roots)
+    turned = vectors.T @ ((dA + dA.T) / 2) @ vectors
+    rates = jnp.where(curved, turned / jnp.where(curved, sums, 1), 0)
+    return (vectors * roots) @ vectors.T, vectors @ rates @ vectors.T

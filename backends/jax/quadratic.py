@@ -25,24 +25,36 @@ SIDES = (("eq", "A", "b", ir.Equality), ("ineq", "G", "h", ir.Inequality))
 
 def data(scope: Scope) -> dict[str, str]:
     """`data(params)`, after the functions that it differentiates; by name."""
+    text, function = known(scope)
+    parts = [f"    {name}={found}," for name, found in text.items()]
+    function.returns("return rt.quadratic(", "    params,", *parts, ")")
+    main = function.text("data(params)", "min 1/2 z'Pz + q'z  subject to  A z = b, G z <= h.", unknowns=None)
+    return {**helpers(scope, text), "data": main}
+
+
+def known(scope: Scope) -> tuple[dict[str, str], Function]:
+    """P, q, A, b, G, h as texts, by name, in a function that has made the assignments which they read."""
     form = extract(scope.problem, structure_of(scope.problem))
     function = Function(scope, _known(form))
-    text = {"P": _hessian(function, form), "q": _gradient(function, form)}
+    text: dict[str, str | None] = {"P": _hessian(function, form), "q": _gradient(function, form)}
     for kind, matrix, side, constraint in SIDES:
         kept = [c for c in scope.problem.constraints if isinstance(c, constraint)]
         rows = list(zip([row for row in form.rows if row.kind == kind], kept, strict=True))
         text[matrix], text[side] = _matrix(function, rows), _right(function, rows)
-    parts = [f"    {name}={DERIVED[name] if found is None else tidy(found)}," for name, found in text.items()]
-    function.returns("return rt.quadratic(", "    params,", *parts, ")")
-    main = function.text("data(params)", "min 1/2 z'Pz + q'z  subject to  A z = b, G z <= h.", unknowns=None)
-    helpers = {}
-    if text["P"] is None or text["q"] is None:
-        helpers["cost"] = write.cost(scope)
-    if text["A"] is None or text["b"] is None:
-        helpers["equalities"] = write.constraints(scope, ir.Equality)
-    if text["G"] is None or text["h"] is None:
-        helpers["inequalities"] = write.constraints(scope, ir.Inequality)
-    return {**helpers, "data": main}
+    return {name: DERIVED[name] if found is None else tidy(found) for name, found in text.items()}, function
+
+
+def helpers(scope: Scope, text: Mapping[str, str]) -> dict[str, str]:
+    """The functions that such texts differentiate, by name."""
+    found = {}
+    derived = {name for name, way in DERIVED.items() if text[name] == way}
+    if derived & {"P", "q"}:
+        found["cost"] = write.cost(scope)
+    if derived & {"A", "b"}:
+        found["equalities"] = write.constraints(scope, ir.Equality)
+    if derived & {"G", "h"}:
+        found["inequalities"] = write.constraints(scope, ir.Inequality)
+    return found
 
 
 def _known(form: Form) -> list[ir.Expr]:

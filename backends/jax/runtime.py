@@ -30,7 +30,13 @@ from declarative.backends.jax.atoms import rel_entropy as rel_entropy
 from declarative.backends.jax.atoms import softplus as softplus
 from declarative.backends.jax.atoms import sum_largest as sum_largest
 from declarative.backends.jax.atoms import sum_squares as sum_squares
-from declarative.backends.jax.forms import Quadratic
+from declarative.backends.jax.cone_rows import EXP as EXP
+from declarative.backends.jax.cone_rows import POWER as POWER
+from declarative.backends.jax.cone_rows import first as first
+from declarative.backends.jax.cone_rows import smat as smat
+from declarative.backends.jax.cone_rows import svec as svec
+from declarative.backends.jax.cone_rows import triangle as triangle
+from declarative.backends.jax.forms import Cones, Conic, Quadratic
 from declarative.backends.jax.matrix_functions import det as det
 from declarative.backends.jax.matrix_functions import eig_max as eig_max
 from declarative.backends.jax.matrix_functions import eig_min as eig_min
@@ -38,6 +44,7 @@ from declarative.backends.jax.matrix_functions import log_det as log_det
 from declarative.backends.jax.matrix_functions import norm_nuc as norm_nuc
 from declarative.backends.jax.matrix_functions import norm_spec as norm_spec
 from declarative.backends.jax.matrix_functions import solve as solve
+from declarative.backends.jax.matrix_functions import sqrtm as sqrtm
 from declarative.backends.jax.qp.low_rank import Factors
 from declarative.dims import Dim
 
@@ -151,6 +158,33 @@ def quadratic(params: tuple[Any, ...], *, P: Any, q: Any, A: Any, b: Any, G: Any
     """The data of a quadratic program in the dtype of the parameters."""
     kind = dtype(params)
     return Quadratic(*(jnp.asarray(block).astype(kind) for block in (P, q, A, b, G, h)))
+
+
+def conic(
+    params: tuple[Any, ...],
+    *,
+    P: Any,
+    q: Any,
+    A: Any,
+    b: Any,
+    G: Any,
+    h: Any,
+    M: Any = None,
+    v: Any = None,
+    soc: tuple[int, ...] = (),
+    psd: tuple[int, ...] = (),
+    exp: int = 0,
+    power: int = 0,
+    alpha: Any = (),
+) -> Conic:
+    """The data of a conic program in the dtype of the parameters: A z = b, G z <= h, M z + v in cones."""
+    kind = dtype(params)
+    rows = [jnp.asarray(block).astype(kind) for block in (A, G, *(() if M is None else (-M,)))]
+    right = [jnp.asarray(block).astype(kind) for block in (b, h, *(() if v is None else (v,)))]
+    cones = Cones(right[0].size, right[1].size, soc, psd, exp, power)
+    cost = jnp.asarray(P).astype(kind), jnp.asarray(q).astype(kind)
+    exponents = jnp.asarray(alpha).astype(kind)
+    return Conic(*cost, jnp.concatenate(rows), jnp.concatenate(right), exponents, cones)
 
 
 def low_rank(params: tuple[Any, ...], diagonal: Any, *weighted: tuple[Any, Any]) -> Factors:

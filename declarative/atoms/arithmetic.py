@@ -76,6 +76,23 @@ def _power_monotone(signs: Signs, values: Values = ()) -> tuple[Monotone, ...]:
     return direction_of(signs[0]), NEITHER
 
 
+def _power_conic(signs: Signs, values: Values) -> str | None:
+    exponent = _exponent(values)
+    if exponent is None:
+        return None
+    head = "given x: real, c: real; find t: real; "
+    if exponent < 0:
+        return head + "minimize t; subject to concat(t, x, 1) in power_cone(1 / (1 - c))"
+    if 0 < exponent < 1:
+        return head + "maximize t; subject to concat(x, 1, t) in power_cone(c)"
+    if exponent % 2 == 1 and signs[0] is Sign.NONPOS:
+        return head + "maximize -t; subject to concat(t, 1, x) in power_cone(1 / c)"
+    if exponent % 1 == 0:
+        return head + "minimize t; subject to concat(t, 1, x) in power_cone(1 / c)"
+    head = "given x: real, c: real; find t: real, u: nonneg real; "
+    return head + "minimize t; subject to; concat(t, 1, u) in power_cone(1 / c); x == u"
+
+
 # ---- the table ----------------------------------------------------------------------------------
 
 
@@ -128,7 +145,7 @@ ATOMS: tuple[Atom, ...] = (
         name="pow", arity=2, doc="`x ^ c`, elementwise; also on a matrix. A fraction wants x >= 0.",
         shape=elementwise, sign=_power_sign, curvature=_power_curvature, monotone=_power_monotone,
         jax="{0} ** {1}", cvxpy="cp.power({0}, {1})", latex="{0}^{{{1}}}", constant_in=(frozenset({1}),),
-        elementwise=True, result="same", precedence=POWER,
+        conic=_power_conic, elementwise=True, result="same", precedence=POWER,
         example=(
             Example(((0.5, -2.0), 2.0)), Example(((0.5, 2.0), 1.5)), Example(((0.5, 2.0), 0.5)),
             Example(((0.5, 2.0), -1.0)), Example(((0.5, 2.0), 3.0)),

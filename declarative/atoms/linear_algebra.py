@@ -59,6 +59,8 @@ ATOMS: tuple[Atom, ...] = (
         curvature=curved(CONVEX), monotone=moves(NEITHER), jax="rt.quad_form({0}, {1})",
         cvxpy="cp.quad_form({0}, {1}, assume_PSD=True)", latex=r"{0}^\top {1} {0}", domain=("real", "psd"),
         constant_in=(frozenset({1}),), example=(Example(((1.0, -2.0), PD)),),
+        conic="given x: real[n], P: psd real[n, n]; find t: real; minimize t; "
+              "subject to concat(1 + t, 1 - t, 2 * sqrtm(P) @ x) in soc",
     ),
     Atom(
         name="quad_over_lin", arity=2, doc="sum(x^2) / y for a number y > 0.", shape=quad_over_lin,
@@ -66,6 +68,8 @@ ATOMS: tuple[Atom, ...] = (
         monotone=lambda signs, values=(): (direction_of(signs[0]), DOWN),
         jax="rt.sum_squares({0}) / ({1})", cvxpy="cp.quad_over_lin({0}, {1})",
         latex=r"\frac{{\| {0} \|_2^2}}{{{1}}}", domain=("real", "positive"), precedence=6,
+        conic="given x: real[n], y: real; find t: real; minimize t; "
+              "subject to concat(y + t, y - t, 2 * x) in soc",
         example=(Example(((1.0, -2.0), 0.5)),),
     ),
     Atom(
@@ -82,6 +86,9 @@ ATOMS: tuple[Atom, ...] = (
         name="log_det", arity=1, doc="log of the determinant of a positive definite matrix.",
         shape=square_to_scalar, sign=ANY, curvature=curved(CONCAVE), monotone=moves(NEITHER),
         jax="rt.log_det({0})", cvxpy="cp.log_det({0})", latex=r"\log\det({0})", domain=("psd",),
+        conic="given X: psd real[n, n]; find Z: real[n, n]; maximize sum(log(diag(Z))); subject to; "
+              "Z[i, j] == 0 for i in n for j in n where i < j; "
+              "concat(concat(X, Z, axis = 1), concat(Z', diag(diag(Z)), axis = 1)) in psd",
         example=(Example((PD,)),),
     ),
     Atom(
@@ -97,14 +104,21 @@ ATOMS: tuple[Atom, ...] = (
         example=(Example((SQUARE, (1.0, -2.0))), Example((SQUARE, ((1.0, -2.0), (0.5, 3.0))))),
     ),
     Atom(
+        name="sqrtm", arity=1, doc="The psd square root of a psd matrix.", shape=square_to_same, sign=ANY,
+        curvature=UNCURVED, monotone=moves(NEITHER), jax="rt.sqrtm({0})", cvxpy=None, latex=r"{0}^{{1/2}}",
+        domain=("psd",), example=(Example((PD,)),),
+    ),
+    Atom(
         name="eig_max", arity=1, doc="Largest eigenvalue of a symmetric matrix.", shape=square_to_scalar,
         sign=ANY, curvature=curved(CONVEX), monotone=moves(NEITHER), jax="rt.eig_max({0})",
+        conic="given X: symmetric real[n, n]; find t: real; minimize t; subject to t * eye(n) >> X",
         cvxpy="cp.lambda_max({0})", latex=r"\lambda_{{\max}}({0})", domain=("symmetric",), order=0,
         example=(Example((PD,)),),
     ),
     Atom(
         name="eig_min", arity=1, doc="Smallest eigenvalue of a symmetric matrix.", shape=square_to_scalar,
         sign=ANY, curvature=curved(CONCAVE), monotone=moves(NEITHER), jax="rt.eig_min({0})",
+        conic="given X: symmetric real[n, n]; find t: real; maximize t; subject to X >> t * eye(n)",
         cvxpy="cp.lambda_min({0})", latex=r"\lambda_{{\min}}({0})", domain=("symmetric",), order=0,
         example=(Example((PD,)),),
     ),

@@ -51,6 +51,10 @@ class MonotoneRule(Protocol):
     def __call__(self, signs: Signs, values: Values = ()) -> tuple[Monotone, ...]: ...
 
 
+ConicRule = Callable[[Signs, Values], str | None]
+"""Signs and constants of the arguments -> the conic form there."""
+
+
 class ShapeError(Exception):
     """Arguments whose shapes an atom cannot take: a code of the catalogue and the fields of its words.
 
@@ -86,6 +90,12 @@ class Atom:
     indices that must be constant for `curvature` to hold, the empty set meaning no condition.
     A domain of "symmetric" or "psd" must be known to hold for `curvature` and `sign` to hold.
 
+    `conic` is the conic form of a convex or concave atom: a program of the language, its lines separated by
+    semicolons, whose `given`s are the arguments and then the attributes, and whose optimal value is the atom's.
+    It may use simpler atoms; what they become in the end is affine, with second-order, semidefinite, exponential
+    and power cones. An elementwise atom's form is that of one entry, that of an atom along `axis` is for a
+    vector, and the last given of an atom of any number of arguments stands for all that are left.
+
     Attributes are settings, not arguments: "axis" (int or None), "shape" (tuple of Dim), "size" and
     "k" (Dim), "p" (float). `defaults` fill trailing arguments: `huber(r)` is `huber(r, 1)`.
     """
@@ -108,6 +118,7 @@ class Atom:
     elementwise: bool = False
     takes: str = "number"  # base of the arguments: "number", "bool", "any", "choice" (a bool first)
     result: str = "real"  # base of the result: "real", "bool", "same" (int if all arguments are)
+    conic: str | ConicRule | None = None
     precedence: int = 100  # or 1, and 2, not 3, comparison 4, sum 5, product 6, sign 7, power 8
     example: tuple[Example, ...] = ()
 

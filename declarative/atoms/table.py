@@ -30,12 +30,14 @@ def markdown() -> str:
 
 
 def _rows(atoms: tuple[Atom, ...]) -> str:
-    lines = ["| atom | meaning | domain | sign | curvature | direction | constant | derivatives | cvxpy |"]
-    lines.append("|---|---|---|---|---|---|---|---|---|")
+    lines = [
+        "| atom | meaning | domain | sign | curvature | direction | constant | derivatives | cvxpy | conic form |"
+    ]
+    lines.append("|---|---|---|---|---|---|---|---|---|---|")
     for atom in atoms:
         cells = [
             f"`{atom.name}`", atom.doc.replace("|", "\\|"), _domain(atom), *_behaviour(atom), _constant(atom),
-            SMOOTH[min(atom.order, 2)], "yes" if atom.cvxpy else "—",
+            SMOOTH[min(atom.order, 2)], "yes" if atom.cvxpy else "—", _conic(atom),
         ]  # fmt: skip
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
@@ -54,6 +56,17 @@ def _behaviour(atom: Atom) -> list[str]:
         shown = [_shown(rule((sign,) * count)) for sign in (Sign.UNKNOWN, Sign.NONNEG)]
         cells.append(shown[0] if shown[0] == shown[1] else " / ".join(shown))
     return cells
+
+
+def _conic(atom: Atom) -> str:
+    """The form without the givens, which are the arguments."""
+    found: list[str | None] = []
+    for case in atom.example:
+        constants = tuple(arg if isinstance(arg, float) else None for arg in case.args)
+        signs = (Sign.UNKNOWN,) * len(case.args)
+        found.append(atom.conic(signs, constants) if callable(atom.conic) else atom.conic)
+    texts = [text for text in dict.fromkeys(found) if text is not None]
+    return "<br>".join(f"`{text.partition('; ')[2]}`" for text in texts) or "—"
 
 
 def _shown(value: object) -> str:

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from declarative.analyse import Class
+from declarative.analyse import Class, structure_of
 from declarative.ir import Inequality, Minimize
 from declarative.plan.engine import Accept, Refuse, Variant
+from declarative.rewrite.conic import obstacle
 
 Rule: TypeAlias = Callable[[Variant], str | None]
 """None where the variant passes, otherwise why it does not, in words after 'because'."""
@@ -125,6 +126,11 @@ def composite(*names: str) -> Rule:
         return f"it has no proximal map for `{missing[0]}`" if missing else None
 
     return rule
+
+
+def conic_form(variant: Variant) -> str | None:
+    """All constraints are affine, or memberships of affine expressions in cones; the objective is quadratic."""
+    return obstacle(variant.problem, structure_of(variant.problem))
 
 
 def no_extern(variant: Variant) -> str | None:

@@ -3,6 +3,7 @@
     arrays     comprehensions and quantified rows -> arrays, before all analysis
     sets       polyhedral sets and properties -> constraints
     epigraph   piecewise-linear atoms -> auxiliary unknowns and constraints
+    conic      every other curved atom and set too -> memberships of affine expressions in cones
     quadratic  the symbolic data of a quadratic program, for the emitter
 
 A rule takes a problem and what is known about its expressions, and gives an equivalent problem, or None
@@ -16,7 +17,7 @@ from collections.abc import Callable
 from declarative.analyse import Facts, analyse, structure_of
 from declarative.analyse.structure import Structure
 from declarative.ir import Minimize, Problem
-from declarative.rewrite import arrays, epigraph, sets
+from declarative.rewrite import arrays, conic, epigraph, sets
 from declarative.rewrite.variant import Variant as Variant
 
 Rule = Callable[[Problem, Structure], Problem | None]
@@ -24,6 +25,7 @@ Rule = Callable[[Problem, Structure], Problem | None]
 RULES: tuple[tuple[str, Rule], ...] = (
     ("sets as constraints", sets.expand),
     ("piecewise-linear atoms by auxiliaries", epigraph.lift),
+    ("curved functions and sets as cones", conic.lift),
 )
 """What is done, in words for the user, in the order in which it is done."""
 

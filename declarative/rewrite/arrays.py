@@ -17,17 +17,19 @@ from dataclasses import replace
 from declarative.analyse.linear import offset_of
 from declarative.analyse.scope import Memo, children
 from declarative.analyse.structure import Structure
-from declarative.analyse.terms import apply, attr
+from declarative.analyse.terms import apply, attr, stretch
 from declarative.atoms import ATOMS
 from declarative.dims import Dim
 from declarative.ir import (
     Apply,
     Binder,
     Bound,
+    Constraint,
     Equality,
     Expr,
     Index,
     Inequality,
+    Membership,
     Node,
     Problem,
     Reduce,
@@ -122,6 +124,54 @@ def _row(node: Equality | Inequality) -> Node:
     return replace(node, left=left, right=right, binders=())
 
 
+# ---- one index at a time ---------------------------------------------------------------------------
+
+
+def lift(expr: Expr, binder: Binder) -> Expr | None:
+    """The values of an expression for all values of an index, along a new first axis; None where no rule applies."""
+    lift = _Lift(binder)
+    if lift.depends(expr):
+        return lift(expr)
+    return stretch(expr, (binder.last - binder.first, *expr.type.shape)) if not expr.type.shape else None
+
+
+def lifted(constraint: Constraint, binder: Binder) -> Constraint:
+    """The constraint for every value of an index: on arrays where rules apply, else quantified.
+
+    A vector's membership in a cone becomes that of the last axis of an array.
+    """
+    lift, quantified = _Lift(binder), replace(constraint, binders=(binder, *constraint.binders))
+    if constraint.binders or constraint.where is not None:
+        return quantified
+    match constraint:
+        case Equality(left=left, right=right) | Inequality(left=left, right=right):
+            axes = max(len(left.type.shape), len(right.type.shape))
+            sides = [
+                side if not side.type.shape and not lift.depends(side) else lift.beside(side, axes)
+                for side in (left, right)
+            ]
+            if sides[0] is None or sides[1] is None:
+                return quantified
+            return replace(constraint, left=sides[0], right=sides[1])
+        case Membership(member=member, within=within) if within.name != "psd":
+            rows = None if any(map(lift.depends, within.args)) else lift(member)
+            return quantified if rows is None else replace(constraint, member=rows)
+        case _:
+            return quantified
+
+
+def whole(constraint: Constraint) -> Constraint:
+    """A quantified membership in cones as that of one array, where rules apply."""
+    if constraint.where is not None or not isinstance(constraint, Membership):
+        return constraint
+    for binder in reversed(constraint.binders):
+        inner = lifted(replace(constraint, binders=()), binder)
+        if inner.binders:
+            return constraint
+        constraint = replace(inner, binders=constraint.binders[:-1])
+    return constraint
+
+
 # ---- lifting -------------------------------------------------------------------------------------
 
 
@@ -151,6 +201,8 @@ class _Lift:
                 return self._lifted_product(expr, left, right)
             case Apply(atom="sum" | "mean" | "sum_squares", args=(inner,)) if len(inner.type.shape) == 1:
                 return self._lifted_sum(expr, inner)
+            case Apply(atom="concat" | "stack", args=args):
+                return self._joined(expr, args)
             case Apply(atom=atom, args=args) if ATOMS[atom].elementwise:
                 lifted = [
                     found for arg in args if (found := self.beside(arg, len(expr.type.shape))) is not None
@@ -169,6 +221,24 @@ class _Lift:
         if not arg.type.shape:
             return arg
         return apply("reshape", arg, shape=(UNIT, *arg.type.shape))
+
+    def _joined(self, expr: Apply, args: tuple[Expr, ...]) -> Expr | None:
+        """Parts side by side, each with the new axis; numbers are stacked."""
+        count, axis = self.binder.last - self.binder.first, attr(expr, "axis")
+        assert isinstance(axis, int)
+        parts = []
+        for arg in args:
+            part = self(arg) if self.depends(arg) else self.beside(arg, max(1, len(arg.type.shape)))
+            if part is None:
+                return None
+            parts.append(stretch(part, (count, *arg.type.shape)))
+        if expr.atom == "stack" or not any(arg.type.shape for arg in args):
+            return apply("stack", *parts, span=expr.span, axis=axis + 1)
+        wide = [
+            part if arg.type.shape else apply("reshape", part, shape=(count, UNIT))
+            for part, arg in zip(parts, args, strict=True)
+        ]
+        return apply("concat", *wide, span=expr.span, axis=axis + 1)
 
     def _lifted_index(self, expr: Index) -> Expr | None:
         """x[t + c, ...]: the index becomes a slice, and its axis the first one."""

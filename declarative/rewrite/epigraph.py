@@ -17,10 +17,13 @@ comprehension encloses the atom, its auxiliary gets an axis for every index it d
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cache
 
+from declarative.analyse import structure_of
 from declarative.analyse.curvature import squared
 from declarative.analyse.structure import Structure, root_of_squares
 from declarative.analyse.terms import ONE, ZERO, add, apply, attr, div, mul, neg, sub
+from declarative.atoms import ATOMS, Monotone
 from declarative.dims import Dim
 from declarative.ir import (
     Apply,
@@ -28,9 +31,11 @@ from declarative.ir import (
     Bound,
     Const,
     Constraint,
+    Equality,
     Expr,
     Index,
     Inequality,
+    Membership,
     Minimize,
     Problem,
     Reduce,
@@ -40,6 +45,9 @@ from declarative.ir import (
     Unknown,
     Variable,
 )
+from declarative.rewrite import arrays, cones, forms, sets
+from declarative.rewrite.spelling import isolated, spelt
+from declarative.walk import constant as number
 from declarative.walk import free_bounds, walk
 
 _MONOTONE = {"sum", "mean", "transpose", "reshape", "vec", "concat", "stack", "diag", "trace", "cumsum"}
@@ -54,13 +62,25 @@ class _Cannot(Exception):
 
 def lift(problem: Problem, structure: Structure) -> Problem | None:
     """The problem with every piecewise-linear atom lifted; None if there is none, or another obstacle."""
+    return _lifted(problem, structure)
+
+
+def lift_cones(problem: Problem, structure: Structure) -> Problem | None:
+    """The problem with every curved atom and every set lifted; None if there is none, or one without conic form."""
+    return _lifted(problem, structure, cones=True)
+
+
+def _lifted(
+    problem: Problem, structure: Structure, cones: bool = False, quadratic: bool = True
+) -> Problem | None:
     statement = problem.statement
     if not isinstance(statement, Minimize):
         return None
-    lifting = _Lifting(structure, _names(problem))
+    lifting = _Lifting(structure, _names(problem), cones)
     try:
-        value = lifting.relax(statement.value, statement.sense, _Place(quadratic=True))
-        constraints = [row for c in problem.constraints for row in lifting.constraint(c)]
+        unknowns, declared = lifting.declarations(problem.unknowns)
+        value = lifting.relax(statement.value, statement.sense, _Place(quadratic=quadratic))
+        constraints = [row for c in (*declared, *problem.constraints) for row in lifting.constraint(c)]
     except _Cannot:
         return None
     if not lifting.changed:
@@ -68,9 +88,17 @@ def lift(problem: Problem, structure: Structure) -> Problem | None:
     return replace(
         problem,
         statement=replace(statement, value=value),
-        unknowns=(*problem.unknowns, *lifting.unknowns),
+        unknowns=(*unknowns, *lifting.unknowns),
         constraints=(*constraints, *lifting.rows),
     )
+
+
+@cache
+def _form(atom: str, text: str, cones: bool, quadratic: bool) -> Problem:
+    """An atom's form, itself lifted: affine, or quadratic in its value, with memberships in cones."""
+    written = forms.program(atom, text)
+    spelt_out = sets.expand(written, structure_of(written)) or written
+    return _lifted(spelt_out, structure_of(spelt_out), cones, quadratic) or spelt_out
 
 
 def _names(problem: Problem) -> set[str]:
@@ -89,9 +117,10 @@ class _Place:
 
     binders: tuple[Binder, ...] = ()
     quadratic: bool = False
+    where: Expr | None = None
 
-    def inside(self, binders: tuple[Binder, ...]) -> _Place:
-        return replace(self, binders=(*self.binders, *binders))
+    def inside(self, binders: tuple[Binder, ...], where: Expr | None = None) -> _Place:
+        return replace(self, binders=(*self.binders, *binders), where=_both(self.where, where))
 
     @property
     def affine(self) -> _Place:
@@ -104,6 +133,7 @@ class _Lifting:
 
     structure: Structure
     taken: set[str]
+    cones: bool = False
     unknowns: list[Variable] = field(default_factory=list)
     rows: list[Constraint] = field(default_factory=list)
     known: dict[tuple[int, int, _Place], tuple[Expr, Expr]] = field(default_factory=dict)
@@ -111,16 +141,35 @@ class _Lifting:
 
     # ---- constraints --------------------------------------------------------------------------
 
+    def declarations(self, unknowns: tuple[Variable, ...]) -> tuple[list[Variable], list[Constraint]]:
+        """The declarations without what are cones, and those as constraints."""
+        if not self.cones:
+            return list(unknowns), []
+        pairs = [cones.declaration(variable, self.fresh) for variable in unknowns]
+        found = [constraint for _, rows in pairs for constraint in rows]
+        self.changed = self.changed or bool(found)
+        return [variable for variable, _ in pairs], found
+
     def constraint(self, constraint: Constraint) -> list[Constraint]:
+        if self.cones and isinstance(constraint, Membership):
+            stated = cones.stated(constraint)
+            if stated is None:
+                raise _Cannot
+            if stated != [constraint]:
+                self.changed = True
+                return [row for one in stated for row in self.constraint(one)]
+            return [arrays.whole(constraint)]
         if not isinstance(constraint, Inequality) or self.structure.affine_constraint(constraint):
             return [constraint]
         if constraint.label is None:
             found = self._split(constraint)
+            if found is None and self.cones:
+                found = self._bounded(constraint)
             if found is not None:
                 self.changed = True
                 return found
-        place = _Place(constraint.binders)
-        if constraint.where is not None:
+        place = _Place(constraint.binders, where=constraint.where)
+        if constraint.where is not None and not self.cones:
             raise _Cannot
         left, right = self.relax(constraint.left, 1, place), self.relax(constraint.right, -1, place)
         return [replace(constraint, left=left, right=right)]
@@ -183,8 +232,12 @@ class _Lifting:
 
     def relax(self, expr: Expr, side: int, place: _Place) -> Expr:
         """An expression that bounds `expr` from above (side 1) or below (-1), and can be equal to it."""
-        degree = self.structure.degree(expr)
-        if degree is not None and (degree < 2 or place.quadratic):
+        degree, curvature = self.structure.degree(expr), self.structure.curvature
+        if degree is not None and degree < 2:
+            return expr
+        if degree is not None and place.quadratic:
+            if not (curvature.convex(expr) if side > 0 else curvature.concave(expr)):
+                raise _Cannot  # convex only together with what it is added to
             return expr
         key = (id(expr), side, place)
         if key not in self.known:
@@ -201,26 +254,46 @@ class _Lifting:
                 return neg(self.relax(inner, -side, place))
             case Apply(atom="mul" | "div" | "matmul" | "dot"):
                 return self._product(expr, side, place)
-            case Apply(atom=atom, args=args) if atom in _MONOTONE:
-                return replace(expr, args=tuple(self.relax(arg, side, place) for arg in args))
-            case Reduce(op="sum" | "mean", where=None, body=body, binders=binders):
-                return replace(expr, body=self.relax(body, side, place.inside(binders)))
-            case Index(array=Apply() as array):
-                return self.relax(self._indexed(expr, array), side, place)
+            case Apply(atom=atom) if atom in _MONOTONE:
+                return replace(expr, args=self._arguments(expr, side, place))
+            case Reduce(op="sum" | "mean", where=where, body=body, binders=binders):
+                if where is not None and not self.cones:
+                    raise _Cannot
+                return replace(expr, body=self.relax(body, side, place.inside(binders, where)))
+            case Index(array=Apply() as array) if (inside := self._indexed(expr, array)) is not None:
+                return self.relax(inside, side, place)
+            case Index(array=array) if self.cones:
+                return replace(expr, array=self.relax(array, side, place))
             case Apply() if place.quadratic and side > 0 and self._square_base(expr) is not None:
                 return self._square(expr, place)
             case _:
                 return self._largest(expr, place) if side > 0 else self._smallest(expr, place)
+
+    def _arguments(self, expr: Apply, side: int, place: _Place) -> tuple[Expr, ...]:
+        """Bounds of the arguments, above or below as the function rises or falls in each."""
+        signs = tuple(map(self.structure.curvature.signs, expr.args))
+        moves = ATOMS[expr.atom].monotone(signs, tuple(map(number, expr.args)))
+        sides = {Monotone.INCREASING: side, Monotone.DECREASING: -side}
+        found = []
+        for arg, direction in zip(expr.args, moves, strict=True):
+            if direction is Monotone.NEITHER and not self._affine(arg):
+                raise _Cannot
+            found.append(arg if direction is Monotone.NEITHER else self.relax(arg, sides[direction], place))
+        return tuple(found)
 
     def _product(self, expr: Apply, side: int, place: _Place) -> Expr:
         """A factor of known sign: a positive one stays outside, one that may be zero goes inside."""
         signs, constant = self.structure.curvature.signs, self.structure.constant
         left, right = expr.args
         if expr.atom == "div":
+            if not constant(right) and self.cones:
+                return self._by_form(expr, side, place)
             if not constant(right) or not (signs.nonneg(right) or signs.nonpos(right)):
                 raise _Cannot
             return div(self.relax(left, side if signs.nonneg(right) else -side, place), right)
         factor, inner = (left, right) if constant(left) else (right, left)
+        if not constant(factor) and self.cones:
+            return self._by_form(expr, side, place)
         if not constant(factor) or not (signs.nonneg(factor) or signs.nonpos(factor)):
             raise _Cannot
         if expr.atom == "mul" and signs.nonneg(factor) and not signs.positive(factor):
@@ -232,12 +305,12 @@ class _Lifting:
             return mul(factor, relaxed)
         return replace(expr, args=(left, relaxed) if inner is right else (relaxed, right))
 
-    def _indexed(self, expr: Index, array: Apply) -> Expr:
+    def _indexed(self, expr: Index, array: Apply) -> Expr | None:
         """abs(x)[i] is abs(x[i]), so that no auxiliary is idle."""
-        if array.atom not in ("abs", "relu", "maximum", "minimum", "hinge", "add", "sub", "neg", "mul"):
-            raise _Cannot
+        if not ATOMS[array.atom].elementwise:
+            return None
         if any(arg.type.shape not in ((), array.type.shape) for arg in array.args):
-            raise _Cannot
+            return None
         args = tuple(
             arg if not arg.type.shape else replace(expr, array=arg, type=Type(arg.type.base, expr.type.shape))
             for arg in array.args
@@ -287,7 +360,7 @@ class _Lifting:
             case Reduce(op="max", body=body, binders=binders, where=where):
                 return self._over_binders(body, binders, where, 1, affine)
             case _:
-                raise _Cannot
+                return self._by_form(expr, 1, place)
 
     def _smallest(self, expr: Expr, place: _Place) -> Expr:
         """A lower bound of a concave piecewise-linear expression."""
@@ -301,7 +374,50 @@ class _Lifting:
             case Reduce(op="min", body=body, binders=binders, where=where):
                 return self._over_binders(body, binders, where, -1, affine)
             case _:
-                raise _Cannot
+                return self._by_form(expr, -1, place)
+
+    def _by_form(self, expr: Expr, side: int, place: _Place, bound: Expr | None = None) -> Expr:
+        """What the atom's conic form says; `bound` is what it must not exceed, if the form is to hold that."""
+        if not self.cones or not isinstance(expr, Apply):
+            raise _Cannot
+        simpler = spelt(expr, self.structure)
+        if simpler is not None:
+            return self.relax(simpler, side, place)
+        text = forms.text_of(expr, self.structure)
+        if text is None:
+            raise _Cannot
+        args = self._arguments(expr, side, place.affine)
+        form = _form(expr.atom, text, self.cones, place.quadratic)
+        assert isinstance(form.statement, Minimize)
+        if form.statement.sense != side:
+            raise _Cannot
+        sides = [*args, *([] if bound is None else [bound])]
+        found = forms.instance(
+            form, expr, args, bound, self.fresh, lambda shape: self._auxiliary(shape, sides, place)
+        )
+        if found is None:
+            raise _Cannot
+        for constraint in found.constraints:
+            self._quantified(constraint, place)
+        return found.value
+
+    def _bounded(self, constraint: Inequality) -> list[Constraint] | None:
+        """f(x) + affine <= affine with nothing between f's conic form and its bound."""
+        found = isolated(constraint.left, constraint.right, self.structure)
+        if found is None:
+            return None
+        call, side, bound = found
+        call = spelt(call, self.structure) or call
+        place = _Place(constraint.binders, where=constraint.where)
+        text = forms.text_of(call, self.structure)
+        if text is None or forms.value_of(_form(call.atom, text, self.cones, False)) is None:
+            return None
+        rows, self.rows = self.rows, []
+        try:
+            self._by_form(call, side, place, bound)
+        finally:
+            rows, self.rows = self.rows, rows
+        return rows
 
     def _affine(self, expr: Expr) -> bool:
         return self.structure.curvature.affine(expr)
@@ -354,13 +470,9 @@ class _Lifting:
 
     def _auxiliary(self, shape: tuple[Dim, ...], sides: list[Expr], place: _Place) -> Expr:
         """A new unknown with one axis per binder on which the sides depend, read at the binders' values."""
-        free = frozenset[str]().union(*(free_bounds(side) for side in sides))
+        free = frozenset[str]().union(*(free_bounds(side) for side in sides), *_free(place.where))
         binders = [binder for binder in place.binders if binder.name in free]
-        number = len(self.unknowns) + 1
-        while f"t{number}" in self.taken:
-            number += 1
-        name = f"t{number}"
-        self.taken.add(name)
+        name = self.fresh("t")
         self.changed = True
         sizes = tuple(binder.last - binder.first for binder in binders)
         variable = Variable(name, Type("real", (*sizes, *shape)), doc="auxiliary of a rewrite")
@@ -370,13 +482,42 @@ class _Lifting:
             return unknown
         items = tuple(_offset(binder) for binder in binders)
         rest = tuple(Slice(Dim.of(0), dim) for dim in shape)
-        return Index(unknown, (*items, *rest), Type("real", shape))
+        read = Index(unknown, (*items, *rest), Type("real", shape))
+        if place.where is not None:  # what no filter lets through is fixed
+            idle = replace(apply("not", place.where), type=Type("bool"))
+            self.rows.append(Equality(read, ZERO, binders=tuple(binders), where=idle))
+        return read
+
+    def fresh(self, stem: str) -> str:
+        """A name that nothing else has."""
+        number = 1
+        while f"{stem}{number}" in self.taken:
+            number += 1
+        self.taken.add(f"{stem}{number}")
+        return f"{stem}{number}"
+
+    def _quantified(self, constraint: Constraint, place: _Place) -> None:
+        """Adds a constraint of an auxiliary, over the binders that it depends on."""
+        free = free_bounds(constraint) | frozenset().union(*_free(place.where))
+        used = tuple(binder for binder in place.binders if binder.name in free)
+        where = _both(place.where, constraint.where)
+        self.rows.append(replace(constraint, binders=(*used, *constraint.binders), where=where))
 
     def _row(self, left: Expr, right: Expr, binders: tuple[Binder, ...], where: Expr | None) -> None:
         """left <= right, over the binders that either side depends on."""
         free = free_bounds(left) | free_bounds(right)
         used = tuple(binder for binder in binders if binder.name in free)
         self.rows.append(Inequality(left, right, binders=used, where=where, span=left.span))
+
+
+def _both(left: Expr | None, right: Expr | None) -> Expr | None:
+    if left is None or right is None:
+        return left if right is None else right
+    return replace(apply("and", left, right), type=Type("bool"))
+
+
+def _free(where: Expr | None) -> list[frozenset[str]]:
+    return [] if where is None else [free_bounds(where)]
 
 
 def _offset(binder: Binder) -> Expr:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from scipy.linalg import sqrtm
 from scipy.special import entr, expit, kl_div, logsumexp, rel_entr, softmax
 
 Reference = Callable[..., Any]
@@ -79,6 +80,7 @@ REFERENCE: dict[str, Reference] = {
     "det": lambda x: np.linalg.det(x),
     "log_det": lambda x: np.log(np.linalg.det(x)),
     "inv": lambda x: np.linalg.inv(x),
+    "sqrtm": lambda A: sqrtm((np.asarray(A) + np.transpose(A)) / 2),
     "solve": lambda A, b: np.linalg.inv(A) @ np.asarray(b),
     "eig_max": lambda x: np.linalg.eigvalsh(x)[-1],
     "eig_min": lambda x: np.linalg.eigvalsh(x)[0],

@@ -59,8 +59,8 @@ Some functions are of vectors (`dot`, `outer`, `quad_form`), some of matrices (`
         label="not square",
         help="both axes must be the same dimension, as in `real[n, n]`",
         page="""
-`trace`, `det`, `log_det`, `inv`, `solve`, `eig_max`, `eig_min` and the matrix of `quad_form` are defined for square
-matrices.
+`trace`, `det`, `log_det`, `inv`, `sqrtm`, `solve`, `eig_max`, `eig_min` and the matrix of `quad_form` are defined for
+square matrices.
 """,
     ),
     Entry(
