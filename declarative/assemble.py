@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from declarative import ir
+from declarative.analyse.factors import factors
 from declarative.errors import DeclError, diagnostic
 from declarative.layer.call import hashable, static_value
 from declarative.layer.host import host_function
@@ -29,6 +30,7 @@ def layer(problem: ir.Problem, choice: Choice, source: str, host: Host, again: C
 def _program(
     problem: ir.Problem, choice: Choice, source: str, static: Mapping[str, Any], host: Host
 ) -> Program:
+    named = choice.request.engine != "auto" or choice.request.backend is not None
     extern = {e.name: host_function(e, host.extern[e.name]) for e in problem.externs}
     modules: dict[Any, Emitted] = {}  # by the values of the static parameters
 
@@ -50,6 +52,8 @@ def _program(
         info=_info(problem, choice),
         static=static,
         defaults={p.name: constant(p.default) for p in problem.params if p.default is not None},
+        sparse=factors(choice.variant.problem) if getattr(choice.engine, "sparse", False) else frozenset(),
+        dense=getattr(choice.engine, "dense", False) and not named,
     )
 
 

@@ -14,6 +14,7 @@ from declarative.backends.jax.printer import tidy
 from declarative.backends.jax.writer import Function, Scope, comment, count
 from declarative.dims import Dim
 from declarative.plan.engine import Variant
+from declarative.walk import walk
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,61 @@ def conic(scope: Scope, variant: Variant) -> Form:
     if not variant.auxiliaries:
         return Form(functions, ("data",))
     return Form((*functions, own(scope, variant.auxiliaries)), ("data", "own"))
+
+
+def matrix_free(scope: Scope, variant: Variant) -> Form:
+    """The same as functions, and which of the inequalities bound one unknown each."""
+    functions, arguments = [cost(scope)], ["cost", "size"]
+    kinds = {type(constraint) for constraint in scope.problem.constraints}
+    for kind, name in ((ir.Equality, "equalities"), (ir.Inequality, "inequalities")):
+        if kind in kinds:
+            functions.append(constraints(scope, kind))
+            arguments.append(f"{name}={name}")
+    if ir.Inequality in kinds:
+        functions.append(bounds(scope))
+        arguments.append("bounds=bounds")
+    if variant.facts.degree is not None and variant.facts.degree < 2:
+        arguments.append("linear=True")
+    if variant.auxiliaries:
+        functions.append(own(scope, variant.auxiliaries))
+        arguments.append("own=own")
+    return Form(tuple(functions), tuple(arguments))
+
+
+def bounds(scope: Scope) -> str:
+    function = Function(scope)
+    starts, start, row = {}, Dim(()), Dim(())
+    for unknown in scope.problem.unknowns:
+        starts[unknown.name] = start
+        start = start + count(unknown.type.shape)
+    lines = []
+    for constraint in scope.problem.constraints:
+        if not isinstance(constraint, ir.Inequality):
+            continue
+        length = count(rows_shape(constraint))
+        found = _bounded(constraint)
+        if found is not None:
+            name, above = found
+            numbers = ", ".join(function.dim(dim) for dim in (row, starts[name], length))
+            lines.append(f"    ({numbers}, {above}),{comment(constraint, constraint.label)}")
+        row = row + length
+    function.returns(*(["return (", *lines, ")"] if lines else ["return ()"]))
+    doc = "Inequalities that bound one unknown each: their first row, the first unknown, how many, whether above."
+    return function.text("bounds(params)", doc, unknowns=None)
+
+
+def _bounded(constraint: ir.Inequality) -> tuple[str, bool] | None:
+    """The unknown that is bounded whole by a constant, and whether from above."""
+    if constraint.binders:
+        return None
+    for side, other, above in (
+        (constraint.left, constraint.right, True),
+        (constraint.right, constraint.left, False),
+    ):
+        if isinstance(side, ir.Unknown) and rows_shape(constraint) == side.type.shape:
+            free = not any(isinstance(node, ir.Unknown) for node in walk(other))
+            return (side.name, above) if free else None
+    return None
 
 
 def stationary(scope: Scope, variant: Variant) -> Form:
@@ -321,6 +377,7 @@ def broadcast(left: tuple[Dim, ...], right: tuple[Dim, ...]) -> tuple[Dim, ...]:
 
 
 FORMS: dict[str, Callable[[Scope, Variant], Form]] = {
+    "matrix_free": matrix_free,
     "quadratic": quadratic,
     "conic": conic,
     "stationary": stationary,

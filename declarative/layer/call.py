@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -15,6 +17,17 @@ from declarative.layer.bind import Bound, Lead
 from declarative.layer.options import Options
 from declarative.layer.program import Emitted, Program
 from declarative.layer.run import Structure
+
+LARGE = 4_000_000
+"""Entries of a dense matrix from which on engines for sparse matrices are asked: order 2000."""
+
+
+class Densified(UserWarning):
+    """A large sparse matrix is made dense, since the engine that was asked for knows no others."""
+
+
+class Oversized(Exception):
+    """The call needs larger matrices than the chosen engine is good for; `args[0]`: one of them came sparse."""
 
 
 class Source(NamedTuple):
@@ -38,7 +51,14 @@ class Call:
     `given` has their arrays and numbers in the order of the call, `sources` the way to the solve's.
     """
 
-    def __init__(self, program: Program, found: Mapping[str, Any], options: Options, full: bool):
+    def __init__(
+        self,
+        program: Program,
+        found: Mapping[str, Any],
+        options: Options,
+        full: bool,
+        dense: bool = False,
+    ):
         given = {**program.defaults, **found}
         static = {p.name: static_value(p, given[p.name]) for p in program.given if "static" in p.properties}
         static = {**program.static, **static}
@@ -50,6 +70,10 @@ class Call:
         shapes = {leaf.name: leaf.shape for leaf in leaves if leaf.core and leaf.name in found}
         start = _start_leaves(program, options)
         self.bound = bind.shapes(shaped, shapes, _static_sizes(program.problem, static))
+        if program.dense and not dense and _entries(program, leaves, self.bound) > LARGE:
+            raise Oversized(any(leaf.pattern is not None for leaf in leaves))
+        leaves = [leaf if leaf.name in program.sparse else _densified(leaf, program) for leaf in leaves]
+        patterns = {leaf.name: leaf.pattern for leaf in leaves}
         self.kind = values.kind_of([*leaves, *start])
         self.traced = values.traced([*leaves, *start])
         solve, out = values.dtypes(leaves, self.kind)
@@ -60,7 +84,10 @@ class Call:
         self.given = [leaf.value for name in found for leaf in leaves if leaf.name == name]
         self.sources = self._sources(program, found, leaves, start, solve)
         self.structure = Structure(
-            params=tuple(tree for _, tree in sorted_out),
+            params=tuple(
+                patterns[param.name] if tree is None else tree
+                for param, (_, tree) in zip(params, sorted_out, strict=True)
+            ),
             leads=(
                 *(self.bound.leads.get(leaf.name, ()) if leaf.core else () for leaf in leaves),
                 *start_leads,
@@ -119,6 +146,26 @@ def static_value(param: ir.Parameter, value: Any) -> Any:
             diagnostic("D612", param.span, name=param.name, expected=expected, found=found, help=advice)
         )
     return array if param.type.shape else array.item()
+
+
+def _entries(program: Program, leaves: list[values.Leaf], bound: Bound) -> int:
+    """Of the largest dense matrix that the call would need."""
+    sparse = [math.prod(leaf.pattern.shape) for leaf in leaves if leaf.pattern is not None]
+    unknowns = [u.type.shape for u in program.problem.unknowns]
+    known = all(dim.names <= bound.sizes.keys() for shape in unknowns for dim in shape)
+    size = sum(math.prod(bind.shape_of(shape, bound.sizes)) for shape in unknowns) if known else 0
+    return max([size**2, *sparse])
+
+
+def _densified(leaf: values.Leaf, program: Program) -> values.Leaf:
+    """The leaf as an array; a warning where that takes much memory."""
+    if leaf.pattern is None:
+        return leaf
+    entries = math.prod(leaf.pattern.shape)
+    if entries > LARGE:
+        text = diagnostic("D626", None, name=leaf.name, entries=entries, engine=program.engine)
+        warnings.warn(f"{text.message}: {text.help}", Densified, stacklevel=6)
+    return values.densified(leaf)
 
 
 def _sorted(param: ir.Parameter, value: Any) -> tuple[list[values.Leaf], Any]:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import jax
 
 from declarative import ir
+from declarative.errors import DeclError
 from declarative.layer import bind, run, values
 from declarative.layer.adapters import Traced, adapter
 from declarative.layer.batches import Batches
-from declarative.layer.call import Call
+from declarative.layer.call import Call, Oversized
 from declarative.layer.key import Keys, spread
 from declarative.layer.options import Options
 from declarative.layer.program import Program
@@ -39,6 +40,7 @@ class Layer:
         self._recompile = recompile
         self._cache: dict[Any, Traced] = {}  # compiled functions by the structure of a call
         self._ready: dict[Any, Ready] = {}  # the same by the key of a call
+        self._large: dict[bool, Layer | None] = {}  # for calls with large matrices, sparse ones or not
         self._batches = Batches()
         self._thorough = False  # whether an attempt has ever failed
         self._keys = Keys(program.given)
@@ -153,22 +155,49 @@ class Layer:
         """The result, and whether it is but an attempt."""
         outside = None if check else self._keys.of(args, kwargs)
         if outside is None:
-            call = self._call(args, kwargs, full)
+            layer, call = self._call(args, kwargs, full)
             if check:
                 check_promises(self._program.problem, call.by_name, call.bound)
-            ready = self._prepared(call)
+            ready = layer._prepared(call)
             return ready.run(call.given), ready.attempt
         key, leaves = (full, jax.config.read("jax_enable_x64"), values.place(), outside[0]), outside[1]
         found = self._ready.get(key)
-        if found is None:
-            found = self._ready[key] = self._prepared(self._call(args, kwargs, full))
-        elif self._batches.stays(found.padding):
-            found = self._ready[key] = self._prepared(self._call(args, kwargs, full), stays=True)
+        stays = found is not None and self._batches.stays(found.padding)
+        if found is None or stays:
+            layer, call = self._call(args, kwargs, full)
+            found = self._ready[key] = layer._prepared(call, stays)
         return found.run(leaves), found.attempt
 
-    def _call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], full: bool) -> Call:
+    def _call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], full: bool) -> tuple[Layer, Call]:
+        """The call, and the layer that solves it: another one where this one's engine is not for its size."""
         found = bind.match(self.__name__, self._program.given, args, kwargs)
-        return Call(self._program, found, self._options, full)
+        try:
+            return self, Call(self._program, found, self._options, full)
+        except Oversized as large:
+            other = self._for_large(sparse=large.args[0])
+        if other is None:
+            return self, Call(self._program, found, self._options, full, dense=True)
+        return other, Call(other._program, found, other._options, full)
+
+    def _for_large(self, sparse: bool) -> Layer | None:
+        """The same problem on an engine that needs no dense matrices; None if none takes it.
+
+        A sparse factorisation where there is a CPU only, unless dense arguments came; products of matrices and
+        vectors, which suit an accelerator, otherwise.
+        """
+        if sparse not in self._large:
+            ways = [{"engine": "first_order"}, {"backend": "cvxpy"}]
+            if sparse and jax.default_backend() == "cpu":
+                ways.reverse()
+            self._large[sparse] = next(filter(None, map(self._replanned, ways)), None)
+        return self._large[sparse]
+
+    def _replanned(self, changes: Mapping[str, str]) -> Layer | None:
+        try:
+            layer = self._recompile(**changes)
+        except DeclError:
+            return None
+        return None if layer._program.dense else layer
 
     def _prepared(self, call: Call, stays: bool = False) -> Ready:
         """`stays`: a size of batch that came so often is worth a compilation of its own."""

@@ -38,6 +38,8 @@ class Program:
     info: Mapping[str, Any]
     static: Mapping[str, Any]
     defaults: Mapping[str, Any]  # numbers, of parameters that have one
+    sparse: frozenset[str] = frozenset()  # parameters that the engine takes as sparse matrices
+    dense: bool = False  # the plan chose an engine of dense matrices: another may be better for a large call
 
     @property
     def given(self) -> tuple[ir.Parameter, ...]:

@@ -18,6 +18,7 @@ from declarative.layer.finite import all_finite
 from declarative.layer.host import Held
 from declarative.layer.options import Options
 from declarative.layer.program import Emitted
+from declarative.layer.sparse import Pattern, Sparse
 from declarative.layer.status import Status
 
 Tree = Any
@@ -27,7 +28,9 @@ Tree = Any
 class Structure:
     """All about a call that is not in its arrays: two calls of one structure share a compilation."""
 
-    params: tuple[Tree, ...]  # per parameter: None for an array, or (treedef, static leaves) of a pytree
+    params: tuple[
+        Tree, ...
+    ]  # per parameter: None, the pattern of a sparse matrix, or (treedef, static leaves)
     leads: tuple[Lead, ...]  # per array: its batch axes
     batch: Lead
     solve_dtype: str
@@ -146,6 +149,8 @@ def _params(arrays: tuple[Array, ...], structure: Structure) -> tuple[Params, tu
     for shape in structure.params:
         if shape is None:
             p.append(rest.pop(0))
+        elif isinstance(shape, Pattern):
+            p.append(Sparse(rest.pop(0), shape))
         else:
             count = sum(one is None for one in shape[1])
             p.append(Held(rest[:count], shape))

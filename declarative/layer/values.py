@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Hashable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import jax
@@ -15,6 +15,7 @@ from jax.extend import core as jax_core
 
 from declarative import ir
 from declarative.errors import ArgumentError, diagnostic
+from declarative.layer import sparse
 from declarative.layer.bind import type_text
 
 Kind = Literal["torch", "jax", "numpy"]
@@ -32,14 +33,24 @@ class Leaf:
     kind: Kind | None
     dtype: str  # its own, as a NumPy name; for a plain number "int", "float" or "bool"
     core: bool  # an array of a declared shape, not a leaf of an `any`
+    pattern: sparse.Pattern | None = None  # of a sparse matrix, whose entries `value` holds
 
     @property
     def shape(self) -> tuple[int, ...]:
+        if self.pattern is not None:
+            return (*self.value.shape[:-1], *self.pattern.shape)
         return tuple(np.shape(self.value)) if self.kind is None else tuple(self.value.shape)
 
 
 def leaf(param: ir.Parameter | ir.Variable, value: Any) -> Leaf:
     """The argument of an array parameter; `ArgumentError` for values that are no numbers."""
+    try:
+        matrix = sparse.read(value)
+    except TypeError:
+        raise ArgumentError(diagnostic("D625", param.span, name=param.name)) from None
+    if matrix is not None:
+        whole = replace(leaf(param, matrix.data), pattern=matrix.pattern)
+        return whole if len(param.type.shape) == 2 and "float" in whole.dtype else densified(whole)
     held = classify(value)
     if held is None:
         raise _wrong(param, _described(value), "numbers, lists of numbers and arrays are taken")
@@ -53,6 +64,14 @@ def leaf(param: ir.Parameter | ir.Variable, value: Any) -> Leaf:
     if wanted == "bool" and dtype != "bool":
         raise _wrong(param, f"{dtype} values", "compare it with something to get booleans")
     return Leaf(param.name, array, kind, dtype, True)
+
+
+def densified(held: Leaf) -> Leaf:
+    """The same matrix with all its entries."""
+    assert held.pattern is not None
+    matrix = sparse.Sparse(held.value, held.pattern)
+    value = matrix.dense() if held.kind == "jax" else matrix.to_numpy()
+    return replace(held, value=value, pattern=None)
 
 
 def tree_leaves(param: ir.Parameter, value: Any) -> tuple[list[Leaf], tuple[Any, tuple[Any, ...]]]:

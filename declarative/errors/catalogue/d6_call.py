@@ -149,6 +149,25 @@ CALL: tuple[Entry, ...] = (
         help="static parameters: {there}",
         page="Only parameters declared `static`, as in `T: static int`, can be fixed when compiling.",
     ),
+    Entry(
+        "D625",
+        "sparse matrix of unknown pattern",
+        "`{name}` is a sparse matrix whose pattern is traced",
+        label="declared here",
+        help="trace its entries only: `lambda data: layer(BCOO((data, A.indices), shape=A.shape))`",
+        page="Where the entries of a sparse matrix stand is a part of the program that is compiled, as its shape is: "
+        "under `jit`, `vmap` and `grad` the entries may be traced, the indices may not.",
+    ),
+    Entry(
+        "D626",
+        "large sparse matrix made dense",
+        "the sparse matrix `{name}` is made dense, with {entries} entries, for the engine `{engine}`",
+        help='`engine="first_order"` and `backend="cvxpy"` keep a matrix sparse that stands in products with '
+        "vectors only",
+        page="Engines of dense matrices take sparse ones as dense. From 4,000,000 entries on the plan asks for an "
+        "engine that keeps them sparse; this warning says that there is none, or that the options name a dense one. "
+        "A matrix stays sparse where the problem only multiplies vectors by it: `A @ x`, `A' @ y`, `x' @ P @ x`.",
+    ),
 )
 
 DATA: tuple[Entry, ...] = (

@@ -1,0 +1,1 @@
+"""Matrix-free linear and quadratic programs: operators, equilibration, the iteration, certificates, polish."""
