@@ -75,6 +75,63 @@ def psd(case: Case, **options: Any) -> Prepared:
     return _plain(cp.Problem(cp.Minimize(cp.sum_squares(X - V))), {"V": V}, X, case, options)
 
 
+def portfolio(case: Case, **options: Any) -> Prepared:
+    """The size of the ellipsoid enters by its axes."""
+    import cvxpy as cp
+
+    given = {name: cp.Parameter(_shape(case, name)) for name in ("mu", "S")}
+    w = cp.Variable(case.weights.shape[1])
+    value = given["mu"] @ w - cp.norm(given["S"] @ w)
+    layer = _layer(cp.Problem(cp.Maximize(value), [w >= 0, cp.sum(w) == 1]), given, w, options)
+    return torch_run(lambda mu, S, kappa: layer(mu, kappa[:, None, None] * S)[0], case)
+
+
+def lasso(case: Case, **options: Any) -> Prepared:
+    """Also the elastic net, whose second penalty enters by its root."""
+    import cvxpy as cp
+
+    given = {name: cp.Parameter(_shape(case, name), nonneg=name in case.shared) for name in case.inputs}
+    w = cp.Variable(case.weights.shape[1])
+    loss = cp.sum_squares(given["X"] @ w - given["y"]) + given["lam"] * cp.norm1(w)
+    if "mu" in given:
+        loss += cp.sum_squares(given["mu"] * w)
+    layer = _layer(cp.Problem(cp.Minimize(loss)), given, w, options)
+    return torch_run(lambda X, y, lam, *mu: layer(X, y, lam, *(each.sqrt() for each in mu))[0], case)
+
+
+def logistic_constrained(case: Case, **options: Any) -> Prepared:
+    """Labels and features enter as their product."""
+    import cvxpy as cp
+
+    given = {"Z": cp.Parameter(_shape(case, "X")), "r": cp.Parameter(nonneg=True), "t": cp.Parameter()}
+    w = cp.Variable(case.weights.shape[1])
+    error = -given["Z"] @ w
+    rows = [cp.norm1(w) <= given["r"], cp.log_sum_exp(error) <= given["t"]]
+    layer = _layer(cp.Problem(cp.Minimize(cp.sum(cp.logistic(error))), rows), given, w, options)
+    return torch_run(lambda X, y, r, t: layer(X * y[..., None], r, t)[0], case)
+
+
+def sdp(case: Case, **options: Any) -> Prepared:
+    import cvxpy as cp
+
+    p, n, _ = _shape(case, "A")
+    C, b, X = cp.Parameter((n, n)), cp.Parameter(p), cp.Variable((n, n), PSD=True)
+    A = [cp.Parameter((n, n)) for _ in range(p)]
+    rows = [cp.trace(A[k] @ X) == b[k] for k in range(p)]
+    given = {"C": C, "b": b, **{f"A{k}": each for k, each in enumerate(A)}}
+    layer = _layer(cp.Problem(cp.Minimize(cp.trace(C @ X)), rows), given, X, options)
+    return torch_run(lambda C, A, b: layer(C, b, *A.unbind(1))[0], case)
+
+
+def maxent(case: Case, **options: Any) -> Prepared:
+    import cvxpy as cp
+
+    given = {name: cp.Parameter(_shape(case, name)) for name in case.inputs}
+    x = cp.Variable(case.weights.shape[1])
+    rows = [given["A"] @ x == given["b"], cp.sum(x) == 1, x >= 0]
+    return _plain(cp.Problem(cp.Maximize(cp.sum(cp.entr(x))), rows), given, x, case, options)
+
+
 def _plain(
     problem: Any, given: dict[str, Any], unknown: Any, case: Case, options: dict[str, Any]
 ) -> Prepared:
@@ -102,6 +159,12 @@ FAMILIES: dict[str, Callable[..., Prepared]] = {
     "ridge": ridge,
     "logistic": logistic,
     "psd": psd,
+    "portfolio": portfolio,
+    "lasso": lasso,
+    "elastic_net": lasso,
+    "logistic_constrained": logistic_constrained,
+    "sdp": sdp,
+    "maxent": maxent,
 }
 
 
@@ -121,7 +184,7 @@ CONTENDERS = (
         "cvxpylayers, moreau",
         ("torch", "cvxpy", "cvxpylayers", "moreau"),
         ("cvxpylayers", "cvxpy", "moreau", "torch"),
-        {family: run for family, run in _with(MOREAU).items() if family != "psd"},
+        {family: run for family, run in _with(MOREAU).items() if family not in ("psd", "sdp")},
         "its defaults; cvxpy 1.9.2 gives it no semidefinite cone",
     ),
 )

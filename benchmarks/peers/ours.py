@@ -9,8 +9,9 @@ from benchmarks.peers.frames import jax_run
 from benchmarks.workload import Case, Contender, Prepared
 
 PROGRAMS = Path(__file__).parents[1] / "programs"
-FAMILIES = ("qp", "mpc", "mpc_equality", "sparsemax", "ridge", "logistic", "psd", "pooling", "deq")
-STRUCTURED = FAMILIES[3:]
+STRUCTURED = ("sparsemax", "ridge", "logistic", "psd", "pooling", "deq")
+CONIC = ("portfolio", "lasso", "elastic_net", "logistic_constrained", "sdp", "maxent")
+FAMILIES = ("qp", "mpc", "mpc_equality", *STRUCTURED, *CONIC)
 
 
 def declared(case: Case) -> Prepared:

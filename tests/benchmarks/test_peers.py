@@ -14,7 +14,21 @@ import pytest
 from benchmarks.peers import CONTENDERS
 from benchmarks.rounds import RIGHT
 from benchmarks.workload import Case, Contender, Outcome, compare
-from benchmarks.workloads import deq, logistic, mpc, pooling, psd, qp, ridge, sparsemax
+from benchmarks.workloads import (
+    deq,
+    lasso,
+    logistic,
+    logistic_constrained,
+    maxent,
+    mpc,
+    pooling,
+    portfolio,
+    psd,
+    qp,
+    ridge,
+    sdp,
+    sparsemax,
+)
 
 WRONG = {  # shown as such in the tables
     ("qpax, explicit", "qp"),
@@ -53,6 +67,12 @@ SMALL = {
     "psd": partial(psd.case, 4, 2),
     "pooling": partial(pooling.case, 3, 2),
     "deq": partial(deq.case, 4, 3, 2),
+    "portfolio": partial(portfolio.case, 8, 2),
+    "lasso": partial(lasso.case, "lasso", 20, 5, 2),
+    "elastic_net": partial(lasso.case, "elastic_net", 20, 5, 2),
+    "logistic_constrained": partial(logistic_constrained.case, 12, 4, 2),
+    "sdp": partial(sdp.case, 4, 3, 2),
+    "maxent": partial(maxent.case, 6, 2, 2),
 }
 
 

@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks.workload import Arrays, Case, Outcome, compare
-from benchmarks.workloads import deq, exact, logistic, mpc, pooling, psd, qp, ridge, sparsemax
+from benchmarks.workloads import (
+    deq,
+    exact,
+    implicit,
+    lasso,
+    logistic,
+    logistic_constrained,
+    maxent,
+    mpc,
+    pooling,
+    portfolio,
+    psd,
+    qp,
+    ridge,
+    sdp,
+    sparsemax,
+)
 
 Answer = Callable[[Arrays, np.ndarray], Outcome]
 
@@ -19,6 +36,32 @@ def program(margin: bool) -> tuple[Case, Answer]:
     weights = np.random.default_rng(4).normal(size=(2, 10))
     case = Case("qp", "qp", inputs, weights, symmetric=frozenset("P"))
     return case, lambda inputs, weights: qp.answer(inputs, weights, active)
+
+
+def placed(case: Case, conditions: implicit.Conditions, start: Arrays, face: Arrays) -> tuple[Case, Answer]:
+    return case, lambda inputs, weights: implicit.answer(conditions, start, face, inputs, weights)
+
+
+def planted(family: str) -> tuple[Case, Answer]:
+    """Of the conic workloads, two small problems."""
+    rng = np.random.default_rng(6)
+    start: Arrays
+    face: Arrays = {}
+    if family == "portfolio":
+        inputs, start, face = portfolio.planted(rng, 10, 2)
+        conditions: implicit.Conditions = portfolio.conditions
+    elif family == "logistic_constrained":
+        inputs, start, face = logistic_constrained.planted(rng, 12, 4, 2)
+        conditions = logistic_constrained.conditions
+    elif family == "sdp":
+        inputs, start = sdp.planted(rng, 4, 3, 2)
+        conditions = sdp.conditions
+    else:
+        inputs, start = maxent.planted(rng, 6, 2, 2)
+        conditions = maxent.conditions
+    weights = rng.normal(size=next(iter(start.values())).shape)
+    symmetric = sdp.SYMMETRIC if family == "sdp" else frozenset[str]()
+    return placed(Case(family, family, inputs, weights, symmetric=symmetric), conditions, start, face)
 
 
 def in_order(function: Callable[..., Outcome]) -> Answer:
@@ -34,6 +77,9 @@ CASES: dict[str, Callable[[], tuple[Case, Answer]]] = {
     "psd": lambda: (psd.case(4, 2)[0], in_order(psd.answer)),
     "pooling": lambda: (pooling.case(3, 2)[0], in_order(pooling.answer)),
     "deq": lambda: (deq.case(4, 3, 2)[0], in_order(deq.answer)),
+    "lasso": lambda: (lasso.case("lasso", 20, 5, 2)[0], lasso.answer),
+    "elastic_net": lambda: (lasso.case("elastic_net", 20, 5, 2)[0], lasso.answer),
+    **{name: partial(planted, name) for name in ("portfolio", "logistic_constrained", "sdp", "maxent")},
 }
 
 
@@ -47,7 +93,7 @@ def test_gradients_are_those_of_differences(name: str) -> None:
         direction = rng.normal(size=value.shape)
         if key in case.symmetric:
             direction = direction + direction.swapaxes(-1, -2)
-        step = 1e-5
+        step = 3e-6
         ends = [
             (
                 case.weights
@@ -74,6 +120,87 @@ def test_planted_points_are_optimal(margin: bool) -> None:
         multipliers, *_ = np.linalg.lstsq(rows.T, -slope, rcond=None)
         assert np.abs(rows.T @ multipliers + slope).max() < 1e-10
         assert multipliers[1:].min() > (0.1 - 1e-9 if margin else 0)
+
+
+def assert_stationary(slope: np.ndarray, rows: np.ndarray, least: float) -> None:
+    """-slope is a combination of the rows, of which all but the first have coefficients larger than `least`."""
+    multipliers, *_ = np.linalg.lstsq(rows.T, -slope, rcond=None)
+    assert np.abs(rows.T @ multipliers + slope).max() < 1e-10
+    assert multipliers[1:].min() > least
+
+
+def test_portfolios_are_optimal() -> None:
+    case, found = portfolio.case(20, 3)
+    for mu, S, kappa, w in zip(*case.inputs.values(), found.solution, strict=True):
+        assert w.sum() == pytest.approx(1, abs=1e-12)
+        assert w.min() > -1e-12
+        slope = kappa * S.T @ S @ w / np.linalg.norm(S @ w) - mu
+        assert_stationary(slope, np.vstack([np.ones(20), -np.eye(20)[w < 1e-9]]), 0.09)
+
+
+@pytest.mark.parametrize("family", ["lasso", "elastic_net"])
+def test_few_weights_are_optimal(family: str) -> None:
+    case, found = lasso.case(family, 100, 50, 4)
+    X, y, w, lam = case.inputs["X"], case.inputs["y"], found.solution, case.inputs["lam"]
+    slope = 2 * exact.times(X.swapaxes(1, 2), exact.times(X, w) - y) + 2 * case.inputs.get("mu", 0) * w
+    zero = np.abs(w) < 1e-9
+    assert 0.3 < zero.mean() < 0.9
+    assert np.abs(slope + lam * np.sign(w))[~zero].max() < 1e-10
+    assert np.abs(slope[zero]).max() < lam
+
+
+def test_constrained_regressions_are_optimal() -> None:
+    case, found = logistic_constrained.case(30, 6, 3)
+    for X, y, r, t, w in zip(*case.inputs.values(), found.solution, strict=True):
+        error = -y * (X @ w)
+        top = np.exp(error)
+        assert np.abs(w).sum() == pytest.approx(r, abs=1e-12)
+        assert np.log(top.sum()) == pytest.approx(t, abs=1e-12)
+        slope, soft = -X.T @ (y * top / (1 + top)), -X.T @ (y * top / top.sum())
+        kept = np.abs(w) > 1e-9
+        rows = np.stack([np.sign(w) * kept, soft])
+        size = np.linalg.lstsq(rows[:, kept].T, -slope[kept], rcond=None)[0]
+        rest = slope + size @ rows
+        assert size.min() > 0.1
+        assert np.abs(rest[kept]).max() < 1e-10
+        assert np.abs(rest[~kept]).max() < size[0]
+
+
+def test_semidefinite_programs_are_optimal() -> None:
+    case, found = sdp.case(6, 4, 3)
+    for C, A, b, X in zip(*case.inputs.values(), found.solution, strict=True):
+        np.testing.assert_allclose(X, X.T, atol=1e-12)
+        np.testing.assert_allclose(np.einsum("kij,ij->k", A, X), b, atol=1e-12)
+        values = np.linalg.eigvalsh(X)
+        assert (values[0] > -1e-12, values[-1] > 0.1) == (True, True)
+        # Multipliers that make the slack vanish on the range of X.
+        rows = np.stack([(each @ X).ravel() for each in A])
+        nu = np.linalg.lstsq(rows.T, -(C @ X).ravel(), rcond=None)[0]
+        Z = C + np.einsum("k,kij->ij", nu, A)
+        assert np.abs(Z @ X).max() < 1e-10
+        slack = np.linalg.eigvalsh(Z)
+        assert slack.min() > -1e-10
+        assert ((values > 0.1) == (slack[::-1] < 1e-9)).all()
+
+
+def test_entropies_are_largest() -> None:
+    case, found = maxent.case(12, 3, 3)
+    for A, b, x in zip(*case.inputs.values(), found.solution, strict=True):
+        assert x.min() > 0
+        rows = np.vstack([A, np.ones(12)])
+        np.testing.assert_allclose(rows @ x, [*b, 1], atol=1e-12)
+        assert_stationary(np.log(x) + 1, rows, -np.inf)
+
+
+def test_where_no_root_is() -> None:
+    with pytest.raises(ArithmeticError, match="no root"):
+        implicit.answer(
+            lambda unknowns, _, given: [unknowns["x"] ** 2 + given["a"]],
+            {"x": np.full((1, 1), 0.7)},
+            {},
+            {"a": np.ones((1, 1))},
+            np.ones((1, 1)),
+        )
 
 
 def test_a_shared_array_has_the_sum_of_the_gradients() -> None:
