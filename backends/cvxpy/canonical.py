@@ -29,7 +29,7 @@ class Recovered:
     def at(self, v: Array) -> Array:
         if not self.factor.any():
             return jnp.asarray(self.offset, v.dtype)
-        value = v[self.place]
+        value = v[np.asarray(self.place, np.int32)]  # the same for both of JAX's precisions
         if not np.all(self.factor == 1):
             value = jnp.asarray(self.factor, v.dtype) * value
         return value + jnp.asarray(self.offset, v.dtype) if self.offset.any() else value

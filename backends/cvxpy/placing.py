@@ -97,51 +97,49 @@ def _steps(
         return [(_picked(entries, factors, source), _placed(where, shape))]
     used, column = np.unique(entries, return_inverse=True)
     if where.size * used.size <= DENSE * places.size:
-        matrix = np.zeros((where.size, used.size))
+        matrix, pick = np.zeros((where.size, used.size)), _picked(used, np.ones(used.size), source)
         matrix[number, column] = factors
-        pick = _picked(used, np.ones(used.size), source)
         return [(lambda x: jnp.asarray(matrix, x.dtype) @ pick(x), _placed(where, shape))]
-    pick = _picked(entries, factors, source)
-    return [(pick, lambda v: jnp.zeros(shape, v.dtype).reshape(-1).at[places].add(v).reshape(shape))]
+    size, index = shape[0] * shape[1], np.asarray(places, np.int32)
+    return [
+        (
+            _picked(entries, factors, source),
+            lambda v: jnp.zeros(size, v.dtype).at[index].add(v).reshape(shape),
+        )
+    ]
 
 
 def _picked(entries: Indices, factors: Vector, source: Source) -> Step:
     """The entries of a source, times their factors, as a vector."""
-    same = source.same
-    grid = same.reshape(source.shape)
-    if np.array_equal(entries, same):
-        take: Step = jnp.ravel
-    elif np.array_equal(entries, np.ravel(grid.T)):
-        take = lambda x: jnp.ravel(x.T)  # noqa: E731
-    else:
-        take = lambda x: jnp.ravel(x)[entries]  # noqa: E731
-    if factors.size and np.all(factors == factors[0]):
-        factor: Any = factors[0]
-        return take if factor == 1 else lambda x: float(factor) * take(x)
-    return lambda x: jnp.asarray(factors, x.dtype) * take(x)
+    same, index = source.same, np.asarray(entries, np.int32)  # which both of JAX's precisions take
+    straight = np.array_equal(entries, same)
+    turned = np.array_equal(entries, np.ravel(same.reshape(source.shape).T))
+    scale: Any = factors[0] if np.all(factors == factors[0]) else factors
+
+    def pick(x: Array) -> Array:
+        taken = jnp.ravel(x) if straight else jnp.ravel(x.T) if turned else jnp.ravel(x)[index]
+        return taken if np.all(scale == 1) else jnp.asarray(scale, x.dtype) * taken
+
+    return pick
 
 
 def _placed(where: Indices, shape: Shape) -> Step:
     """A vector at these places, in their order, of a matrix of zeros."""
+    size, index = shape[0] * shape[1], np.asarray(where, np.int32)
     rows, columns = np.unique(where // shape[1]), np.unique(where % shape[1])
     whole = np.array_equal(where, np.ravel(rows[:, None] * shape[1] + columns))
-    across, down, along = (
-        _stride(rows, shape[0]),
-        _stride(columns, shape[1]),
-        _stride(where, shape[0] * shape[1]),
-    )
-    if whole and across is not None and down is not None:
-        grid, config = (rows.size, columns.size), (across, down)
-        return lambda v: lax.pad(v.reshape(grid), jnp.zeros((), v.dtype), config)
-    if along is not None:
-        line = (along,)
-        return lambda v: lax.pad(v, jnp.zeros((), v.dtype), line).reshape(shape)
-    return lambda v: (
-        jnp.zeros(shape[0] * shape[1], v.dtype)
-        .at[where]
-        .set(v, unique_indices=True, indices_are_sorted=True)
-        .reshape(shape)
-    )
+    down, across, along = _stride(rows, shape[0]), _stride(columns, shape[1]), _stride(where, size)
+
+    def place(v: Array) -> Array:
+        zero = jnp.zeros((), v.dtype)
+        if whole and down is not None and across is not None:
+            return lax.pad(v.reshape(rows.size, columns.size), zero, (down, across))
+        if along is not None:
+            return lax.pad(v, zero, (along,)).reshape(shape)
+        empty = jnp.zeros(size, v.dtype)
+        return empty.at[index].set(v, unique_indices=True, indices_are_sorted=True).reshape(shape)
+
+    return place
 
 
 def _stride(places: Indices, length: int) -> tuple[int, int, int] | None:

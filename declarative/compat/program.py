@@ -250,10 +250,10 @@ def _options(problem: ir.Problem, engine: str, given: Mapping[str, Any]) -> Opti
         wanted = "float64, or None for the arguments' own"
         raise DeclError([diagnostic("D405", None, name="precision", value=precision, wanted=wanted)])
     asked = request(problem, options)
-    record = next(one for one in engines() if one.name == engine and one.backend == "jax")
-    if asked.backward not in backwards(record):
-        modes = ", ".join(backwards(record))
-        raise DeclError([diagnostic("D406", None, engine=engine, mode=asked.backward, modes=modes)])
+    modes = [mode for one in engines() if one.name == engine for mode in backwards(one)] or ["implicit"]
+    if asked.backward not in modes:
+        text = ", ".join(modes)
+        raise DeclError([diagnostic("D406", None, engine=engine, mode=asked.backward, modes=text)])
     return Options(
         tol=asked.tol,
         max_iter=asked.max_iter,

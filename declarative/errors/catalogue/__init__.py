@@ -15,7 +15,7 @@ from declarative.errors.catalogue import (
 )
 from declarative.errors.catalogue.entry import Entry as Entry
 from declarative.errors.diagnostic import Diagnostic, Fix, Label
-from declarative.errors.span import Span
+from declarative.errors.span import NOWHERE, Span
 
 CATALOGUE: dict[str, Entry] = {
     entry.code: entry
@@ -44,7 +44,7 @@ def diagnostic(
 ) -> Diagnostic:
     """The catalogue's entry filled with `fields`, at `span`, with `more` secondary labels."""
     entry = CATALOGUE[code]
-    primary = () if span is None else (Label(span, entry.label.format(**fields)),)
+    primary = () if span is None or span is NOWHERE else (Label(span, entry.label.format(**fields)),)
     return Diagnostic(
         code=code,
         severity=entry.severity,
