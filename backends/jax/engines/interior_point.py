@@ -185,7 +185,7 @@ def _robust(data: Quadratic, limits: _Limits) -> _Solved:
     residuals = jnp.where(jnp.isfinite(residuals), residuals, jnp.inf)
     pick = jnp.where(residuals[0] <= tol, 0, jnp.where(residuals[1] <= tol, 1, jnp.argmin(residuals)))
     residual, active = residuals[pick], jnp.where(pick == 0, polished.active, active)
-    status = _status(valid, optimality.convex(problem), state, residual, tol)
+    status = _status(valid, optimality.convex(problem.P), state, residual, tol)
     y = jax.tree.map(lambda part: part[pick], points)
     return _Solved(y, active[equalities:], jnp.zeros_like(valid), status, state.steps, residual)
 

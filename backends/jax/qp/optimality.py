@@ -7,7 +7,6 @@ from jax import Array
 
 from declarative.backends.jax import linalg
 from declarative.backends.jax.forms import Quadratic
-from declarative.backends.jax.qp.scaling import Scaled
 from declarative.layer.contract import Point
 
 
@@ -48,10 +47,9 @@ def _product(a: Array, b: Array) -> Array:
     return jnp.where((a == 0) | (b == 0), 0, a * b)
 
 
-def convex(problem: Scaled) -> Array:
-    """Whether P is positive semidefinite up to rounding."""
-    n = problem.P.shape[0]
-    eps = jnp.finfo(problem.P.dtype).eps
-    lift = n * 100 * eps * jnp.max(jnp.abs(problem.P), initial=0) + jnp.finfo(problem.P.dtype).tiny
-    factor = linalg.cholesky(problem.P + lift * jnp.eye(n, dtype=problem.P.dtype))
+def convex(P: Array) -> Array:
+    """Whether P [n, n] is positive semidefinite up to rounding."""
+    n = P.shape[0]
+    lift = n * 100 * jnp.finfo(P.dtype).eps * jnp.max(jnp.abs(P), initial=0) + jnp.finfo(P.dtype).tiny
+    factor = linalg.cholesky(P + lift * jnp.eye(n, dtype=P.dtype))
     return jnp.all(jnp.isfinite(factor))

@@ -34,7 +34,7 @@ def regularity(
     present = jnp.any(E != 0, axis=1)
     weak = jnp.any(inequality & present & touching & idle)
     rows = (~inequality | active | (touching & present))[:, None] * E
-    dependent, singular = _rank_defects(
+    dependent, singular = rank_defects(
         P,
         rows,
         jnp.sum(jnp.any(rows != 0, axis=1) | ~inequality),
@@ -46,7 +46,7 @@ def regularity(
 
 
 @linalg.elementwise
-def _rank_defects(P: Array, rows: Array, count: Array, own: Array) -> tuple[Array, Array]:
+def rank_defects(P: Array, rows: Array, count: Array, own: Array) -> tuple[Array, Array]:
     """Whether the `count` nonzero rows are dependent, and whether `own` unknowns move along the
     null space of P and the rows."""
     cut = jnp.finfo(P.dtype).eps ** 0.5

@@ -1,0 +1,132 @@
+"""The residual of a conic program about its complementary pairs, and the linear solve of its derivative.
+
+    P x + q + A'z = 0,   C(b - A x, z) = 0,   C the smooth `complementarity.equations`,
+
+both in the scaled unknowns. The solve brings C to the diagonal form of `frame`, for which the factor of the
+solution serves, forward and transposed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jax import Array
+
+from declarative.backends.jax import linalg
+from declarative.backends.jax.conic import complementarity, system
+from declarative.backends.jax.conic.complementarity import Pairs
+from declarative.backends.jax.conic.frame import Basis, rotated, unrotated
+from declarative.backends.jax.conic.polish import Program, Scales, program
+from declarative.backends.jax.conic.system import System
+from declarative.backends.jax.forms import Conic
+from declarative.layer.contract import Point
+
+Map = Callable[[Point], Point]
+
+
+class Fixed(NamedTuple):
+    """What the derivative holds constant."""
+
+    pairs: Pairs  # scaled
+    normal: tuple[Array, ...]  # see `complementarity.normalised`
+    scales: Scales
+    factor: Array  # [n, n], see `system.System`
+
+
+def fixed(problem: Program, pairs: Pairs, factor: Array, mu: Array | None = None) -> Fixed:
+    normal = complementarity.normalisers(problem.cones, problem.alpha, pairs, mu)
+    return Fixed(pairs, normal, problem.scales, factor)
+
+
+def optimality(data: Conic, y: Point, fixed: Fixed, mu: Array | None = None) -> Point:
+    """Zero at the solution: stationarity, then the rows of the zero cone, then those of the others."""
+    problem = program(data, fixed.scales)
+    columns, rows, cost = fixed.scales
+    x, z = y.z / columns, cost * jnp.concatenate([y.eq, y.ineq]) / rows
+    s = problem.b - problem.A @ x
+    mu = None if mu is None else cost * mu
+    matched = complementarity.equations(data.cones, data.alpha, fixed.pairs.held, s, z, mu)
+    zero = data.cones.zero
+    return Point(problem.P @ x + problem.q + problem.A.T @ z, matched[:zero], matched[zero:])
+
+
+def linear(data: Conic, fixed: Fixed) -> tuple[Map, Map]:
+    """Solves with the Jacobian of `optimality` and with its transpose; least-norm where it is singular."""
+    columns, rows, cost = fixed.scales
+    dual = rows / cost
+    zero, n = data.cones.zero, columns.shape[0]
+
+    def point(x: Array, rows: Array) -> Point:
+        return Point(x, rows[:zero], rows[zero:])
+
+    def forward(rhs: Point) -> Point:
+        both = jnp.concatenate(rhs)
+        moved = _forward(fixed, data, both)
+        return point(columns * moved[:n], dual * moved[n:])
+
+    def backward(rhs: Point) -> Point:
+        x, z = columns * rhs.z, dual * jnp.concatenate([rhs.eq, rhs.ineq])
+        moved = _backward(fixed, data, jnp.concatenate([x, z]))
+        return point(moved[:n], moved[n:])
+
+    return forward, backward
+
+
+def _forward(fixed: Fixed, data: Conic, rhs: Array) -> Array:
+    """(x, z) with P x + A'z = r and -C_s A x + C_z z = c."""
+    n, basis, weight = data.q.shape[0], fixed.pairs.frame.basis, fixed.pairs.frame.weight
+    turned = complementarity.normalised(data.cones, basis, fixed.normal, rhs[n:])
+    back = unrotated(data.cones, basis, turned)
+    r = rhs[:n] - program(data, fixed.scales).A.T @ back
+    x, w = _solved(fixed, data, r, -turned)
+    return jnp.concatenate([x, back + unrotated(data.cones, basis, weight * w)])
+
+
+def _backward(fixed: Fixed, data: Conic, rhs: Array) -> Array:
+    """(u, v) with P u - A'C_s'v = r and A u + C_z'v = c."""
+    n, basis = data.q.shape[0], fixed.pairs.frame.basis
+    u, w = _solved(fixed, data, rhs[:n], rotated(data.cones, basis, rhs[n:]))
+    return jnp.concatenate([u, -complementarity.denormalised(data.cones, basis, fixed.normal, w)])
+
+
+def _solved(fixed: Fixed, data: Conic, r: Array, t: Array) -> tuple[Array, Array]:
+    """See `system`."""
+    n = r.shape[0]
+    rhs = jnp.concatenate([r, t])[:, None]
+    basis, weight = fixed.pairs.frame.basis, fixed.pairs.frame.weight
+    direct = _factored if n <= linalg.SMALL else _factored_each
+    point = direct(data, fixed.scales, basis, weight, fixed.factor, rhs)
+    rough = ~jnp.isfinite(point[0, 0])
+    whole = _whole_each
+    point = linalg.lazily(rough, whole, point, rough, data, fixed.scales, basis, weight, point, rhs)
+    return point[:n, 0], point[n:, 0]
+
+
+def _system(data: Conic, scales: Scales, basis: Basis, weight: Array, factor: Array) -> System:
+    problem = program(data, scales)
+    return System(problem.P, rotated(data.cones, basis, problem.A), weight, factor)
+
+
+def _factored(data: Conic, scales: Scales, basis: Basis, weight: Array, factor: Array, rhs: Array) -> Array:
+    """NaN where the factor does not solve the system: it is singular."""
+    n = data.q.shape[0]
+    (x, w), error = system.solve(_system(data, scales, basis, weight, factor), rhs[:n], rhs[n:])
+    return jnp.where(error < jnp.finfo(x.dtype).eps ** 0.6, jnp.concatenate([x, w]), jnp.nan)
+
+
+_factored_each = linalg.elementwise(_factored, columns=True)
+
+
+@linalg.elementwise
+def _whole_each(
+    needed: Array, data: Conic, scales: Scales, basis: Basis, weight: Array, point: Array, rhs: Array
+) -> Array:
+    return linalg.lazily(needed, _whole, point, data, scales, basis, weight, rhs)
+
+
+def _whole(data: Conic, scales: Scales, basis: Basis, weight: Array, rhs: Array) -> Array:
+    n = data.q.shape[0]
+    singular = _system(data, scales, basis, weight, rhs[:0])
+    return jnp.concatenate(system.least_norm(singular, rhs[:n], rhs[n:]))

@@ -1,0 +1,80 @@
+"""The linear system of a conic program about complementary pairs, by one Cholesky factor and refinement.
+
+    P x + B'D w = r,   B x - (1 - D) w = t,   D = diag(weight), B = U'A:
+
+Newton's system for the pairs of `frame`, w the step of z - s in the basis U. Rows of weight 1 are equations, rows
+of weight 0 give their own w, those between add the curvature of their cone's boundary to P.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from declarative.backends.jax import linalg
+from declarative.layer.linear import solve_equilibrated
+
+REFINEMENTS = 8
+
+
+class System(NamedTuple):
+    """From a scaled program, whose entries are of size one."""
+
+    P: Array  # [n, n]
+    B: Array  # [m, n]
+    weight: Array  # [m]
+    factor: Array  # [n, n], of the matrix that `approximate` inverts, or of one near it
+
+
+def factorised(P: Array, B: Array, weight: Array) -> System:
+    delta, rho = _lifts(P.dtype)
+    rows = jnp.sqrt(_penalty(weight, rho))[:, None] * B
+    H = P + delta * jnp.eye(P.shape[0], dtype=P.dtype) + rows.T @ rows
+    return System(P, B, weight, linalg.cholesky(H))
+
+
+def solve(system: System, r: Array, t: Array) -> tuple[tuple[Array, Array], Array]:
+    """Columns (x, w), and the largest relative residual left."""
+    P, B, weight, factor = system
+    _, rho = _lifts(P.dtype)
+    weight = weight[:, None]
+    rest = 1 - weight + rho * weight
+
+    def exact(point: tuple[Array, Array]) -> tuple[Array, Array]:
+        x, w = point
+        return P @ x + B.T @ (weight * w), B @ x - (1 - weight) * w
+
+    def approximate(rhs: tuple[Array, Array]) -> tuple[Array, Array]:
+        r, t = rhs
+        x = linalg.cholesky_solve(factor, r + B.T @ (weight / rest * t))
+        return x, (B @ x - t) / rest
+
+    return linalg.refined(exact, approximate, (r, t), REFINEMENTS)
+
+
+def least_norm(system: System, r: Array, t: Array) -> tuple[Array, Array]:
+    """The same for a singular system: the whole matrix, symmetric in x and the steps of z."""
+    P, B, weight, _ = system
+    n = P.shape[0]
+    moving = weight > 0
+    rest = jnp.where(moving, (1 - weight) / jnp.where(moving, weight, 1), 1)
+    rows = jnp.where(moving[:, None], B, 0)
+    matrix = jnp.block([[P, rows.T], [rows, -jnp.diag(rest)]])
+    rhs = jnp.concatenate([r, jnp.where(moving[:, None], t, 0)])
+    point = jax.vmap(lambda b: solve_equilibrated(matrix, b, False), in_axes=1, out_axes=1)(rhs)
+    x, z = point[:n], point[n:]
+    idle = B @ x - t
+    return x, jnp.where(moving[:, None], z / jnp.where(moving, weight, 1)[:, None], idle)
+
+
+def _penalty(weight: Array, rho: float) -> Array:
+    return weight / (1 - weight + rho * weight)
+
+
+def _lifts(dtype: jnp.dtype) -> tuple[float, float]:
+    """Proximal terms on x and on active rows; refinement takes them out."""
+    eps = float(jnp.finfo(dtype).eps)
+    return eps**0.5, eps**0.375
