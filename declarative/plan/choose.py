@@ -73,7 +73,7 @@ def backwards(engine: Engine) -> tuple[str, ...]:
 def _offered(
     problem: Problem, engines: tuple[Engine, ...], request: Request
 ) -> tuple[list[Engine], str | None]:
-    """The engines in question, and the method where the option names one."""
+    """The engines in question, and the method where the option names one; a name may be both."""
     kept = list(engines)
     if request.backend is not None:
         known = list(dict.fromkeys(engine.backend for engine in engines))
@@ -86,9 +86,9 @@ def _offered(
     if request.engine == "auto":
         return kept, None
     named = [engine for engine in kept if engine.name == request.engine]
-    if named:
-        return named, None
     by_method = [engine for engine in kept if request.engine in methods(engine)]
+    if named:
+        return [*named, *by_method], None
     if by_method:
         return by_method, request.engine
     words = ["auto", *(e.name for e in kept), *(m for e in kept for m in methods(e))]

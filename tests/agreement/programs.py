@@ -26,6 +26,7 @@ class Program:
     data: dict[str, np.ndarray] = field(default_factory=dict)
     terms: list[str] = field(default_factory=list)
     constraints: list[str] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
     find: str = "x: real[n]"
     maximize: bool = False
     solved: str = ""  # a statement in place of the objective
@@ -53,7 +54,8 @@ class Program:
         ]
         if self.constraints:
             lines += ["  subject to", *(f"    {constraint}" for constraint in self.constraints)]
-        return "\n".join([*lines, "  return x"])
+        duals = [f"d{label} = dual({label})" for label in self.labels]
+        return "\n".join([*lines, f"  return {', '.join(['x', *duals])}"])
 
 
 def _rows(program: Program) -> int:

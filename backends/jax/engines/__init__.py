@@ -10,6 +10,7 @@ from declarative.plan.predicates import (
     ByRules,
     affine_constraints,
     composite,
+    conic_form,
     convex,
     entry_by_entry,
     equalities_only,
@@ -123,6 +124,15 @@ ENGINES = (
         cost=30,
         why="BFGS, which needs gradients only",
         methods=("bfgs",),
+    ),
+    ByRules(
+        "conic",
+        "jax",
+        "conic",
+        rules=(minimisation, convex, conic_form),
+        cost=40,
+        why="convex: interior point on the homogeneous embedding of its conic program",
+        methods=("interior_point",),
     ),
     ByRules(
         "fixed_point",
