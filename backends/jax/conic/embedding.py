@@ -27,9 +27,9 @@ PATIENCE = 20  # steps without a better point before giving up,
 ENOUGH = 2  # and where the tolerance is met
 FAIR = 1e-8  # residual of a certificate that is believed where there is no solution
 FRACTION = 0.99  # of the way to the boundary
-CENTRAL = 1.0  # value of the barriers, zero on the central path, that a step may reach
-SHRINK = 0.8  # a step that leads too far
-TRIES = 60
+CENTRAL = 1e300
+SHRINK = 0.9
+TRIES = 100
 
 
 class Iterate(NamedTuple):
@@ -158,7 +158,7 @@ def _step(problem: Scaled, cones: tuple[Cone, ...], now: Iterate, delta: Array) 
         arguments = [
             (scaling, *pair, *moved) for scaling, pair, moved in zip(scalings, pairs, moves, strict=True)
         ]
-        length = _longest(cones, arguments, now, move, keep < 1)
+        length = _longest(cones, arguments, now, move)
         sigma = (1 - jnp.minimum(1, length)) ** 3
         parts = [cone.shift(*given, sigma * mu) for cone, given in zip(cones, arguments, strict=True)]
         tk = tau * kappa - sigma * mu + d_tau * d_kappa
@@ -171,36 +171,23 @@ def _step(problem: Scaled, cones: tuple[Cone, ...], now: Iterate, delta: Array) 
     return Iterate(*(part + length * change for part, change in zip(now, move, strict=True))), length
 
 
-def _longest(
-    cones: tuple[Cone, ...], arguments: list[Any], now: Iterate, move: Iterate, near: Array
-) -> Array:
-    """How far `move` can go, and where `near` is asked for, not far from the central path.
-
-    The latter matters where a cone is not symmetric: all barriers together (Clarabel, section 5).
-    """
+def _longest(cones: tuple[Cone, ...], arguments: list[Any], now: Iterate, move: Iterate) -> Array:
+    """How far `move` can go; where a cone is not symmetric, found by trial, and not far from the central path."""
     given = list(zip(cones, arguments, strict=True))
-    spectra = [(cone.weight, cone.spectrum(*args)) for cone, args in given if isinstance(cone, Symmetric)]
-    spectra.append((1.0, jnp.stack([move.tau / now.tau, move.kappa / now.kappa])))
-    steepest = jnp.min(jnp.concatenate([spectrum for _, spectrum in spectra]))
+    spectra = [jnp.stack([move.tau / now.tau, move.kappa / now.kappa])]
+    spectra += [cone.spectrum(*args) for cone, args in given if isinstance(cone, Symmetric)]
+    steepest = jnp.min(jnp.concatenate(spectra))
     length = FRACTION * jnp.where(steepest < 0, -1 / jnp.where(steepest < 0, steepest, -1), jnp.inf)
     others = [(cone, args) for cone, args in given if isinstance(cone, Nonsymmetric)]
     if not others:
         return length
-
     degree = sum(cone.degree for cone in cones) + 1
-    base = -jnp.log(now.tau * now.kappa)
-    for cone, (scaling, s, z, _, _) in given:
-        if isinstance(cone, Symmetric):
-            base += cone.barrier(scaling, s, z)
 
     def good(t: Array) -> Array:
-        pairs = [(cone, args[0], args[1] + t * args[3], args[2] + t * args[4]) for cone, args in others]
-        inside = jnp.all(jnp.stack([cone.inside(s, z) for cone, _, s, z in pairs]))
         s, z, tau, kappa = (part + t * change for part, change in zip(now[1:], move[1:], strict=True))
-        barriers = sum(cone.barrier(*rest) for cone, *rest in pairs)
-        barriers -= sum(weight * jnp.sum(jnp.log1p(t * spectrum)) for weight, spectrum in spectra)
-        total = base + barriers + degree * jnp.log((s @ z + tau * kappa) / degree)
-        return inside & (~near | (total < CENTRAL))
+        mu = (s @ z + tau * kappa) / degree
+        inside = [cone.inside(s + t * ds, z + t * dz, mu) for cone, (_, s, z, ds, dz) in others]
+        return jnp.all(jnp.stack(inside))
 
     def going(carry: tuple[Array, Array]) -> Array:
         tries, t = carry

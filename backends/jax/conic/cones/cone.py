@@ -45,9 +45,6 @@ class Cone(Protocol):
         (ds, dz) is the direction whose second-order error is corrected.
         """
 
-    def barrier(self, scaling: Any, s: Array, z: Array) -> Array:
-        """f(s) + f*(z), zero at a pair of size one, for all the cones together."""
-
     def outside(self, s: Array) -> Array:
         """How far s lies outside of the cone: its distance up to a constant, the largest of all the cones."""
 
@@ -59,10 +56,6 @@ class Cone(Protocol):
 class Symmetric(Cone, Protocol):
     """A cone of squares: along a direction its determinants are products over a spectrum."""
 
-    @property
-    def weight(self) -> float:
-        """f(s) is -weight * log det(s)."""
-
     def spectrum(self, scaling: Any, s: Array, z: Array, ds: Array, dz: Array) -> Array:
         """Eigenvalues e: s + t ds is inside as long as 1 + t e > 0, and so is z + t dz; all in one vector."""
 
@@ -72,5 +65,5 @@ class Symmetric(Cone, Protocol):
 
 @runtime_checkable
 class Nonsymmetric(Cone, Protocol):
-    def inside(self, s: Array, z: Array) -> Array:
-        """Whether all s and z are inside."""
+    def inside(self, s: Array, z: Array, mu: Array) -> Array:
+        """Whether all s and z are inside, and not far from the central path at mu."""

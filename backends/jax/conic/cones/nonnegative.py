@@ -17,7 +17,6 @@ class Scaling(NamedTuple):
 @dataclass(frozen=True)
 class Nonnegative:
     count: int
-    weight = 1.0
 
     @property
     def rows(self) -> int:
@@ -49,9 +48,6 @@ class Nonnegative:
 
     def spectrum(self, scaling: Scaling, s: Array, z: Array, ds: Array, dz: Array) -> Array:
         return jnp.concatenate([ds / s, dz / z])
-
-    def barrier(self, scaling: Scaling, s: Array, z: Array) -> Array:
-        return -jnp.sum(jnp.log(s * z))
 
     def product(self, v: Array, w: Array) -> Array:
         return v * w

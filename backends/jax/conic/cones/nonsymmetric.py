@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+FAR = 10.0
 Triple = tuple[Array, Array, Array]  # [count] each
 
 
@@ -87,13 +88,11 @@ class Threefold(ABC):
 
     # ---- the interior ----------------------------------------------------------------------------------
 
-    def inside(self, s: Array, z: Array) -> Array:
-        return jnp.all(self.interior(_triple(s), _triple(z)))
-
-    def barrier(self, scaling: Scaling, s: Array, z: Array) -> Array:
-        """f(s) = -f*(z~) - 3, since z~ is where the supremum that defines f is attained."""
-        mirrored = self.shadow(_triple(s))
-        return jnp.sum(self.dual_barrier(_triple(z)) - self.dual_barrier(mirrored))
+    def inside(self, s: Array, z: Array, mu: Array) -> Array:
+        """The product of the shadows is 3 / mu on the path; a cone whose product is much larger is left behind."""
+        s_, z_ = _triple(s), _triple(z)
+        far = mu * _dot(-self._gradient(_split(z)), jnp.stack(self.shadow(s_))) > 3 * FAR
+        return jnp.all(self.interior(s_, z_) & ~far)
 
 
 def _primal_dual(s: Array, z: Array, s_: Array, z_: Array, hessian: Array, mu: Array) -> Array:

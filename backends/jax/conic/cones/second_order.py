@@ -26,7 +26,6 @@ class Scaling(NamedTuple):
 class SecondOrder:
     count: int
     size: int
-    weight = 0.5
 
     @property
     def rows(self) -> int:
@@ -83,9 +82,6 @@ class SecondOrder:
         tail = both[..., 1:] - pull[..., None] * unit[:, 1:]
         radius = jnp.sqrt(jnp.sum(tail * tail, axis=-1))
         return jnp.concatenate([(head - radius).ravel(), (head + radius).ravel()])
-
-    def barrier(self, scaling: Scaling, s: Array, z: Array) -> Array:
-        return -jnp.sum(jnp.log(scaling.determinant))
 
     def product(self, v: Array, w: Array) -> Array:
         return _product(self._shaped(v), self._shaped(w)).ravel()

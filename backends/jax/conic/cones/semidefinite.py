@@ -29,7 +29,6 @@ class Scaling(NamedTuple):
 class Semidefinite:
     count: int
     order: int
-    weight = 1.0
 
     @property
     def rows(self) -> int:
@@ -82,9 +81,6 @@ class Semidefinite:
         both = jnp.concatenate(self._scaled(scaling, ds, dz))
         weights = jnp.tile(root[:, :, None] * root[:, None, :], (2, 1, 1))
         return jax.vmap(linalg.eigh)(_symmetric(both / weights))[0].ravel()
-
-    def barrier(self, scaling: Scaling, s: Array, z: Array) -> Array:
-        return -2 * jnp.sum(jnp.log(scaling.point))
 
     def product(self, v: Array, w: Array) -> Array:
         return _symmetric(self._shaped(v) @ self._shaped(w)).ravel()
