@@ -13,6 +13,7 @@ from benchmarks.peers.frames import torch_run
 from benchmarks.workload import Case, Contender, Prepared
 
 DIFFCP: dict[str, Any] = {"solver": "DIFFCP", "solver_args": {"mode": "dense", "eps": 1e-9}}
+DEFAULTS: dict[str, Any] = {"solver": "DIFFCP"}
 MOREAU: dict[str, Any] = {"solver": "MOREAU"}
 
 
@@ -151,6 +152,14 @@ def _shape(case: Case, name: str) -> tuple[int, ...]:
     return shape if name in case.shared else shape[1:]
 
 
+CONIC: dict[str, Callable[..., Prepared]] = {
+    "portfolio": portfolio,
+    "lasso": lasso,
+    "elastic_net": lasso,
+    "logistic_constrained": logistic_constrained,
+    "sdp": sdp,
+    "maxent": maxent,
+}
 FAMILIES: dict[str, Callable[..., Prepared]] = {
     "qp": quadratic,
     "mpc": quadratic,
@@ -159,17 +168,14 @@ FAMILIES: dict[str, Callable[..., Prepared]] = {
     "ridge": ridge,
     "logistic": logistic,
     "psd": psd,
-    "portfolio": portfolio,
-    "lasso": lasso,
-    "elastic_net": lasso,
-    "logistic_constrained": logistic_constrained,
-    "sdp": sdp,
-    "maxent": maxent,
+    **CONIC,
 }
 
 
-def _with(options: dict[str, Any]) -> dict[str, Callable[[Case], Prepared]]:
-    return {family: partial(prepare, **options) for family, prepare in FAMILIES.items()}
+def _with(
+    options: dict[str, Any], families: dict[str, Callable[..., Prepared]] = FAMILIES
+) -> dict[str, Callable[[Case], Prepared]]:
+    return {family: partial(prepare, **options) for family, prepare in families.items()}
 
 
 CONTENDERS = (
@@ -179,6 +185,13 @@ CONTENDERS = (
         ("cvxpylayers", "cvxpy", "diffcp", "torch"),
         _with(DIFFCP),
         "SCS to 1e-9, mode='dense': by LSQR, the default, gradients are wrong by 0.1 to 0.4",
+    ),
+    Contender(
+        "cvxpylayers, diffcp, defaults",
+        ("torch", "cvxpy", "cvxpylayers", "diffcp"),
+        ("cvxpylayers", "cvxpy", "diffcp", "torch"),
+        _with(DEFAULTS, CONIC),
+        "SCS to its own tolerance, LSQR",
     ),
     Contender(
         "cvxpylayers, moreau",

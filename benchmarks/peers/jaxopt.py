@@ -70,6 +70,26 @@ def pooling(case: Case) -> Prepared:
     return _minimised(loss, jnp.mean, case)
 
 
+def lasso(case: Case) -> Prepared:
+    """By accelerated proximal gradients; also the elastic net."""
+    import jax.numpy as jnp
+    import jaxopt
+
+    def fit(w: Any, data: Any) -> Any:
+        X, y = data
+        return ((X @ w - y) ** 2).sum()
+
+    proximal = jaxopt.prox.prox_lasso if case.family == "lasso" else jaxopt.prox.prox_elastic_net
+    solver = jaxopt.ProximalGradient(fit, proximal, tol=1e-9, maxiter=10_000)
+
+    def solve(X: Any, y: Any, lam: Any, *mu: Any) -> Any:
+        # Its elastic net is lam * (|w|_1 + gamma / 2 * |w|^2).
+        penalty = (lam, 2 * mu[0] / lam) if mu else lam
+        return solver.run(jnp.zeros(X.shape[1]), penalty, (X, y)).params
+
+    return jax_mapped(solve, case)
+
+
 def deq(case: Case, accelerated: bool = False) -> Prepared:
     """The whole batch is one fixed point, so that W meets all elements in one product."""
     import jax.numpy as jnp
@@ -100,9 +120,11 @@ CONTENDERS = (
             "ridge": ridge,
             "logistic": logistic,
             "pooling": pooling,
+            "lasso": lasso,
+            "elastic_net": lasso,
             "deq": deq,
         },
-        "OSQP to 1e-8, projection_simplex, L-BFGS to 1e-9, FixedPointIteration to 1e-10",
+        "OSQP to 1e-8, projection_simplex, L-BFGS and ProximalGradient to 1e-9, FixedPointIteration to 1e-10",
     ),
     Contender(
         "jaxopt, Anderson",

@@ -102,13 +102,11 @@ def sparsemax(case: Case) -> Prepared:
 
 
 def psd(case: Case) -> Prepared:
-    """P is 2I on the upper triangle, column by column, off-diagonal entries times the root of two."""
+    """P is 2I."""
     import moreau
 
     batch, n, _ = case.inputs["V"].shape
-    column, row = np.tril_indices(n)
-    size, scale = len(row), np.where(row == column, 1, np.sqrt(2))
-    cone = moreau.DirectConeSpec(kind="psd_triangle", indices=list(range(size)), psd_k=n)
+    size, cone = triangle(n)
     none = np.zeros(1, int), np.zeros(0, int)
     solver = moreau.CompiledSolver(
         size,
@@ -120,21 +118,66 @@ def psd(case: Case) -> Prepared:
         moreau.Settings(device="cpu", batch_size=batch, enable_grad=True),
     )
     solver.setup(np.full(size, 2.0), np.zeros(0))
-
-    def packed(matrix: np.ndarray) -> np.ndarray:
-        return ((matrix + matrix.swapaxes(1, 2)) / 2)[:, row, column] * scale
-
-    def unpacked(vector: np.ndarray) -> np.ndarray:
-        matrix = np.empty((batch, n, n))
-        matrix[:, row, column] = matrix[:, column, row] = vector / scale
-        return matrix
-
     q, right, weights = -2 * packed(case.inputs["V"]), np.zeros((batch, 0)), packed(case.weights)
 
     def run() -> Any:
         return solver.solve(q, right).x, solver.backward(weights)["dq"]
 
-    return Prepared(run, lambda result: Outcome(unpacked(result[0]), {"V": -2 * unpacked(result[1])}))
+    return Prepared(run, lambda result: Outcome(unpacked(result[0], n), {"V": -2 * unpacked(result[1], n)}))
+
+
+def sdp(case: Case) -> Prepared:
+    """Data lie in its own layout beforehand, as for quadratic programs."""
+    import moreau
+
+    batch, p, n, _ = case.inputs["A"].shape
+    size, cone = triangle(n)
+    solver = moreau.CompiledSolver(
+        size,
+        p,
+        np.zeros(size + 1, int),
+        np.zeros(0, int),
+        np.arange(p + 1) * size,
+        np.tile(np.arange(size), p),
+        moreau.Cones(num_zero_cones=p, dir_cones=[cone]),
+        moreau.Settings(device="cpu", batch_size=batch, enable_grad=True),
+    )
+    C, A, b = packed(case.inputs["C"]), packed(case.inputs["A"]).reshape(batch, p * size), case.inputs["b"]
+    nothing, weights = np.zeros((batch, 0)), packed(case.weights)
+
+    def run() -> Any:
+        solver.setup(nothing, A)
+        return solver.solve(C, b).x, solver.backward(weights)
+
+    def read(result: Any) -> Outcome:
+        solution, found = result
+        matrices = unpacked(np.asarray(found["dA_values"]).reshape(batch, p, size), n)
+        gradients = {"C": unpacked(found["dq"], n), "A": matrices, "b": np.asarray(found["db"])}
+        return Outcome(unpacked(solution, n), gradients)
+
+    return Prepared(run, read)
+
+
+def triangle(n: int) -> tuple[int, Any]:
+    """Of a semidefinite unknown of order n: its numbers, and that they make such a matrix."""
+    import moreau
+
+    size = n * (n + 1) // 2
+    return size, moreau.DirectConeSpec(kind="psd_triangle", indices=list(range(size)), psd_k=n)
+
+
+def packed(matrix: np.ndarray) -> np.ndarray:
+    """Of symmetric parts: the upper triangle, column by column, off-diagonal entries times the root of two."""
+    column, row = np.tril_indices(matrix.shape[-1])
+    even = (matrix + matrix.swapaxes(-1, -2)) / 2
+    return even[..., row, column] * np.where(row == column, 1, np.sqrt(2))
+
+
+def unpacked(vector: np.ndarray, n: int) -> np.ndarray:
+    column, row = np.tril_indices(n)
+    matrix = np.empty((*np.shape(vector)[:-1], n, n))
+    matrix[..., row, column] = matrix[..., column, row] = vector / np.where(row == column, 1, np.sqrt(2))
+    return matrix
 
 
 CONTENDERS = (
@@ -148,7 +191,8 @@ CONTENDERS = (
             "mpc_equality": quadratic,
             "sparsemax": sparsemax,
             "psd": psd,
+            "sdp": sdp,
         },
-        "own interface; active-set path for quadratic programs, direct cones for sparsemax and psd",
+        "own interface; active-set path for quadratic programs, direct cones for sparsemax, psd and sdp",
     ),
 )

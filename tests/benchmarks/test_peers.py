@@ -37,6 +37,8 @@ WRONG = {  # shown as such in the tables
     ("qpax, defaults", "mpc"),
     ("torchdeq, defaults", "deq"),
     ("jaxopt", "mpc"),
+    ("cvxpylayers, diffcp, defaults", "logistic_constrained"),
+    ("cvxpylayers, moreau", "logistic_constrained"),
 }
 
 
