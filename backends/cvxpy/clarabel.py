@@ -17,12 +17,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from declarative.backends.cvxpy import direct, host
+from declarative.backends.cvxpy.cones import places, slopes
 from declarative.errors import DeclError, diagnostic
 from declarative.layer.contract import Params, Point, Root, SolveOptions
 
 if TYPE_CHECKING:
     from declarative.backends.cvxpy.form import ConeProgram, Tensor
-    from declarative.backends.cvxpy.host import Data
     from declarative.backends.cvxpy.runtime import Model
 
 
@@ -32,6 +33,7 @@ class Solver:
 
     program: Callable[[Params, Model], Any]
     forms: dict[Any, ConeProgram] = field(default_factory=dict)  # by the shapes of the parameters
+    kept: direct.Kept = field(default_factory=direct.Kept)
 
     # ---- the contract --------------------------------------------------------------------------
 
@@ -39,62 +41,86 @@ class Solver:
         form, model = self._form(p)
         theta, kind = _theta(form, model, p)
 
-        def host(theta: Any) -> tuple[Any, ...]:
-            from declarative.backends.cvxpy import host
-
-            answer = host.solve(form, np.asarray(theta, float), options.tol, options.max_iter)
+        def on_host(theta: Any) -> tuple[Any, ...]:
+            asked = form, np.asarray(theta, float), options.tol, options.max_iter
+            number = 0
+            if direct.large(form):
+                answer, factor = direct.solve(*asked)
+                number = self.kept.keep(factor)
+            else:
+                answer = host.solve(*asked)
             values = (answer.z, answer.y[: form.cones.zero], answer.y[form.cones.zero :])
             state = np.int8(answer.status.code), np.int32(answer.iterations), kind.type(answer.residual)
+            state = *state, np.int32(number)
             return (*(value.astype(kind) for value in values), *state)
 
         sizes = (form.n, form.cones.zero, form.m - form.cones.zero)
         shapes = [jax.ShapeDtypeStruct((size,), kind) for size in sizes]
-        shapes += [jax.ShapeDtypeStruct((), one) for one in (jnp.int8, jnp.int32, kind)]
-        z, eq, ineq, status, iterations, residual = _on_host(
-            host, tuple(shapes), jax.lax.stop_gradient(theta)
+        shapes += [jax.ShapeDtypeStruct((), one) for one in (jnp.int8, jnp.int32, kind, jnp.int32)]
+        z, eq, ineq, status, iterations, residual, number = _on_host(
+            on_host, tuple(shapes), jax.lax.stop_gradient(theta)
         )
-        return Root(Point(z, eq, ineq), (), status, iterations, residual)
+        return Root(Point(z, eq, ineq), number, status, iterations, residual)
 
     def optimality(self, y: Point, p: Params, fixed: Any) -> Point:
         """(Pz + q + A'y, s - proj_K(s - y)) with s = b - Az."""
         form, model = self._form(p)
-        data = _data(form, _theta(form, model, p)[0])
-        multipliers = jnp.concatenate([y.eq, y.ineq])
-        s = data.b - data.A @ y.z
+        theta, _ = _theta(form, model, p)
+        b, multipliers = _vector(form.b, theta), jnp.concatenate([y.eq, y.ineq])
+        absent = host.absent_rows(b, form.cones)
+        s = jnp.where(absent, 1, b - _product(form.A, theta, y.z))
         rows = s - _project(form, s - multipliers, jax.lax.stop_gradient(s))
-        return Point(
-            data.P @ y.z + data.q + data.A.T @ multipliers, rows[: form.cones.zero], rows[form.cones.zero :]
-        )
+        pull = _product(form.A.transposed, theta, jnp.where(absent, 0, multipliers))
+        slope = _product(form.P, theta, y.z) + _vector(form.q, theta) + pull
+        return Point(slope, rows[: form.cones.zero], rows[form.cones.zero :])
 
     def linear(self, y: Point, p: Params, fixed: Any) -> Any:
         """The inverse of dF/dy, or its pseudo-inverse where that is singular."""
         form, model = self._form(p)
         theta, kind = _theta(form, model, p)
+        apart = partial(jnp.split, indices_or_sections=(form.n, form.n + form.cones.zero))
+        if direct.large(form):
+            return tuple(
+                lambda b, turned=turned: Point(*apart(self._solved(form, theta, y, fixed, b, turned)))
+                for turned in (False, True)
+            )
         size = form.n + form.m
 
-        def host(theta: Any, z: Any, eq: Any, ineq: Any) -> Any:
-            from declarative.backends.cvxpy import host
-
+        def on_host(theta: Any, z: Any, eq: Any, ineq: Any) -> Any:
             return host.inverse(form, *_doubles(theta, z, eq, ineq)).astype(kind)
 
-        inverse = _on_host(host, jax.ShapeDtypeStruct((size, size), kind), theta, *y)
+        inverse = _on_host(on_host, jax.ShapeDtypeStruct((size, size), kind), theta, *y)
 
         def apply(matrix: Array, b: Point) -> Point:
-            found = matrix @ jnp.concatenate(b)
-            return Point(*jnp.split(found, (form.n, form.n + form.cones.zero)))
+            return Point(*apart(matrix @ jnp.concatenate(b)))
 
         return partial(apply, inverse), partial(apply, inverse.T)
+
+    def _solved(
+        self, form: ConeProgram, theta: Array, y: Point, number: Array, b: Point, turned: bool
+    ) -> Array:
+        """By the factor of the solve; NaN where the Jacobian is not finite."""
+
+        def on_host(theta: Any, z: Any, eq: Any, ineq: Any, number: Any, b: Any) -> Any:
+            found = self.kept.find(int(number), form, *_doubles(theta, z, eq, ineq))
+            x = np.full(b.shape, np.nan) if found is None else found.solve(b.astype(float), turned)
+            return x.astype(b.dtype)
+
+        flat = jnp.concatenate(b)
+        shape = jax.ShapeDtypeStruct(flat.shape, flat.dtype)
+        return _on_host(on_host, shape, theta, *y, number, flat)
 
     def regularity(self, y: Point, p: Params, fixed: Any) -> Array:
         form, model = self._form(p)
         theta, _ = _theta(form, model, p)
 
-        def host(theta: Any, z: Any, eq: Any, ineq: Any) -> Any:
-            from declarative.backends.cvxpy import host
+        def on_host(theta: Any, z: Any, eq: Any, ineq: Any, number: Any) -> Any:
+            asked = form, *_doubles(theta, z, eq, ineq)
+            if direct.large(form):
+                return np.int8(direct.regularity(*asked, self.kept.find(int(number), *asked)).code)
+            return np.int8(host.regularity(*asked).code)
 
-            return np.int8(host.regularity(form, *_doubles(theta, z, eq, ineq)).code)
-
-        return _on_host(host, jax.ShapeDtypeStruct((), jnp.int8), theta, *y)
+        return _on_host(on_host, jax.ShapeDtypeStruct((), jnp.int8), theta, *y, fixed)
 
     def dual(self, key: str, point: Point, p: Params, shape: tuple[int, ...]) -> Array:
         """The multiplier of the constraint called `key`."""
@@ -118,7 +144,7 @@ class Solver:
 
         model = Model()
         objective = self.program(p, model)
-        key = tuple(jnp.shape(leaf) for leaf in jax.tree.leaves(p))
+        key = jax.tree.structure(p), tuple(jnp.shape(leaf) for leaf in jax.tree.leaves(p))
         if key not in self.forms:
             try:
                 self.forms[key] = cone_program(model, cp.Problem(objective, model.constraints))
@@ -140,17 +166,16 @@ def _doubles(theta: Any, z: Any, eq: Any, ineq: Any) -> tuple[Any, Any, Any]:
     return np.asarray(theta, float), np.asarray(z, float), np.concatenate([eq, ineq]).astype(float)
 
 
-def _data(form: ConeProgram, theta: Array) -> Data:
-    from declarative.backends.cvxpy.host import Data, absent_rows
+def _product(tensor: Tensor, theta: Array, x: Array) -> Array:
+    """The matrix times x, entry by entry."""
+    entries = tensor.factors.astype(theta.dtype) * theta[tensor.params]
+    return jnp.zeros(tensor.shape[0], theta.dtype).at[tensor.rows].add(entries * x[tensor.columns])
 
-    def at(tensor: Tensor) -> Array:
-        entries = tensor.factors.astype(theta.dtype) * theta[tensor.params]
-        return jnp.zeros(tensor.shape, theta.dtype).at[tensor.rows, tensor.columns].add(entries)
 
-    A, b = at(form.A), at(form.b)[:, 0]
-    absent = absent_rows(b, form.cones)
-    A, b = jnp.where(absent[:, None], 0, A), jnp.where(absent, 1, b)
-    return Data(at(form.P), at(form.q)[:, 0], A, b)
+def _vector(tensor: Tensor, theta: Array) -> Array:
+    """The only column."""
+    entries = tensor.factors.astype(theta.dtype) * theta[tensor.params]
+    return jnp.zeros(tensor.shape[0], theta.dtype).at[tensor.rows].add(entries)
 
 
 def _on_host(function: Callable[..., Any], shapes: Any, *args: Array) -> Any:
@@ -199,10 +224,10 @@ def _project(form: ConeProgram, v: Array, s: Array) -> Array:
     """proj_K(v), which is s at a solution, with the derivative of the projection at v."""
     cones = form.cones
 
-    def slope(v: Any, s: Any) -> Any:
-        from declarative.backends.cvxpy.cones import project
+    rows, columns = places(cones)
 
-        return project(np.asarray(v, float), np.asarray(s, float), cones)[1].astype(v.dtype)
+    def slope(v: Any, s: Any) -> Any:
+        return slopes(np.asarray(v, float), np.asarray(s, float), cones)[1].astype(v.dtype)
 
     @jax.custom_jvp
     def projection(v: Array, s: Array) -> Array:
@@ -211,19 +236,19 @@ def _project(form: ConeProgram, v: Array, s: Array) -> Array:
     @projection.defjvp
     def rule(primals: tuple[Array, Array], tangents: tuple[Array, Any]) -> tuple[Array, Array]:
         v, s = primals
-        shape = jax.ShapeDtypeStruct((form.m, form.m), v.dtype)
-        matrix = _on_host(slope, shape, *jax.lax.stop_gradient((v, s)))
+        shape = jax.ShapeDtypeStruct(rows.shape, v.dtype)
+        entries = _on_host(slope, shape, *jax.lax.stop_gradient((v, s)))
         if not cones.polyhedral:
-            matrix = _first_order(matrix, v)
-        return s, matrix @ tangents[0]
+            entries = _first_order(entries, v)
+        return s, jnp.zeros_like(v).at[rows].add(entries * tangents[0][columns])
 
     return projection(v, s)
 
 
 @jax.custom_jvp
-def _first_order(matrix: Array, v: Array) -> Array:
-    """The matrix, whose own dependence on v is not known."""
-    return matrix
+def _first_order(entries: Array, v: Array) -> Array:
+    """The entries of a matrix, whose own dependence on v is not known."""
+    return entries
 
 
 @_first_order.defjvp

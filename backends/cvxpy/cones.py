@@ -17,6 +17,7 @@ import numpy as np
 
 Vector = np.ndarray[Any, np.dtype[np.float64]]
 Matrix = np.ndarray[Any, np.dtype[np.float64]]
+Indices = np.ndarray[Any, np.dtype[np.int64]]
 Surface = Callable[[Vector], tuple[float, Vector, Matrix]]
 """g, its gradient and its Hessian, where g = 0 is the curved boundary of a cone {g <= 0}."""
 
@@ -58,19 +59,48 @@ class Cones:
 def project(v: Vector, s: Vector, cones: Cones) -> tuple[Vector, Matrix]:
     """proj_K(v) and its derivative; `s` is an approximation of the projection."""
     point, derivative = np.zeros_like(v), np.zeros((v.size, v.size))
+    for rows, (part, slope) in _parts(v, s, cones):
+        point[rows] = part
+        derivative[rows, rows] = np.diag(slope) if slope.ndim == 1 else slope
+    return point, derivative
+
+
+def places(cones: Cones) -> tuple[Indices, Indices]:
+    """Rows and columns of the entries of the derivative that may differ from zero."""
+    rows, columns = [np.zeros(0, int)], [np.zeros(0, int)]
+    for kind, block, _ in cones.blocks():
+        own = np.arange(block.start, block.stop)
+        if kind == "nonneg":
+            rows.append(own)
+            columns.append(own)
+        elif kind != "zero":
+            rows.append(np.repeat(own, own.size))
+            columns.append(np.tile(own, own.size))
+    return np.concatenate(rows), np.concatenate(columns)
+
+
+def slopes(v: Vector, s: Vector, cones: Cones) -> tuple[Vector, Vector]:
+    """proj_K(v) and the entries of its derivative at `places`."""
+    point, entries = np.zeros_like(v), [np.zeros(0)]
+    for rows, (part, slope) in _parts(v, s, cones):
+        point[rows] = part
+        entries.append(slope.ravel())
+    return point, np.concatenate(entries)
+
+
+def _parts(v: Vector, s: Vector, cones: Cones) -> Iterator[tuple[slice, tuple[Vector, Matrix]]]:
+    """Projection and derivative of each cone but the zero cone, the derivative as a vector if it is diagonal."""
     for kind, rows, setting in cones.blocks():
         if kind == "nonneg":
-            point[rows] = np.maximum(v[rows], 0)
-            derivative[rows, rows] = np.diag((v[rows] > 0).astype(v.dtype))
+            yield rows, (np.maximum(v[rows], 0), (v[rows] > 0).astype(v.dtype))
         elif kind == "soc":
-            point[rows], derivative[rows, rows] = _second_order(v[rows])
+            yield rows, _second_order(v[rows])
         elif kind == "psd":
-            point[rows], derivative[rows, rows] = _semidefinite(v[rows], setting)
+            yield rows, _semidefinite(v[rows], setting)
         elif kind == "exp":
-            point[rows], derivative[rows, rows] = _curved(v[rows], s[rows], _exponential)
+            yield rows, _curved(v[rows], s[rows], _exponential)
         elif kind == "power":
-            point[rows], derivative[rows, rows] = _curved(v[rows], s[rows], _power(setting))
-    return point, derivative
+            yield rows, _curved(v[rows], s[rows], _power(setting))
 
 
 def kinks(v: Vector, cones: Cones, tol: float) -> bool:

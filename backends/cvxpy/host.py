@@ -43,18 +43,21 @@ def solve(program: ConeProgram, theta: Vector, tol: float | None, max_iter: int 
     data, tol = _numbers(program, theta), TOLERANCE if tol is None else tol
     if not all(np.isfinite(part).all() for part in data):
         return Answer(*nothing, Status.INVALID_INPUT, 0, np.nan)
-    z, y, status, iterations = _clarabel(data, program.cones, max_iter)
+    z, y, status, iterations = clarabel_point(data, program.cones, max_iter)
     if status in (Status.INFEASIBLE, Status.UNBOUNDED) or not (np.isfinite(z).all() and np.isfinite(y).all()):
         return Answer(*nothing, Status.DIVERGED if status is Status.SOLVED else status, iterations, np.inf)
     z, y, residual = _sharpen(data, z, y, program.cones)
-    y = _without_dust(data, z, y, program.cones)
+    y = without_dust(data, z, y, program.cones)
+    return Answer(z, y, judged(status, residual, tol), iterations, residual)
+
+
+def judged(status: Status, residual: float, tol: float) -> Status:
+    """The status of a point by what it leaves of the optimality conditions."""
     if residual <= tol:
-        status = Status.SOLVED
-    elif residual <= max(ACCURATE_ENOUGH, 10 * tol):
-        status = Status.INACCURATE
-    elif status in (Status.SOLVED, Status.INACCURATE):
-        status = Status.DIVERGED
-    return Answer(z, y, status, iterations, residual)
+        return Status.SOLVED
+    if residual <= max(ACCURATE_ENOUGH, 10 * tol):
+        return Status.INACCURATE
+    return Status.DIVERGED if status in (Status.SOLVED, Status.INACCURATE) else status
 
 
 def inverse(program: ConeProgram, theta: Vector, z: Vector, y: Vector) -> Matrix:
@@ -108,7 +111,7 @@ def _jacobian(data: Data, z: Vector, y: Vector, cones: Cones) -> tuple[Vector, M
     return residual, np.block([[data.P, data.A.T], [lower, slope]])
 
 
-def _scaled(residual: Vector, data: Data, z: Vector, y: Vector) -> float:
+def share(residual: Vector, data: Data, z: Vector, y: Vector) -> float:
     """The residual as a share of the terms it is the difference of."""
     n = z.size
     dual = max(1.0, *(float(np.abs(t).max(initial=0)) for t in (data.P @ z, data.q, data.A.T @ y)))
@@ -122,28 +125,28 @@ def _sharpen(data: Data, z: Vector, y: Vector, cones: Cones) -> tuple[Vector, Ve
     """Newton on F while it helps."""
     n = z.size
     residual, matrix = _jacobian(data, z, y, cones)
-    best = _scaled(residual, data, z, y)
+    best = share(residual, data, z, y)
     for _ in range(5):
         if best <= 1e-15 or not np.isfinite(matrix).all():
             break
         step = -np.linalg.lstsq(matrix, residual, rcond=1e-13)[0]
         next_z, next_y = z + step[:n], y + step[n:]
         next_residual, next_matrix = _jacobian(data, next_z, next_y, cones)
-        error = _scaled(next_residual, data, next_z, next_y)
+        error = share(next_residual, data, next_z, next_y)
         if not error < best:
             break
         z, y, residual, matrix, best = next_z, next_y, next_residual, next_matrix, error
     return z, y, best
 
 
-def _without_dust(data: Data, z: Vector, y: Vector, cones: Cones) -> Vector:
+def without_dust(data: Data, z: Vector, y: Vector, cones: Cones) -> Vector:
     """Multipliers of inequalities that are not active are exactly 0."""
     active = (data.b - data.A @ z) < y
     rows = np.arange(y.size)
     return np.where((rows < cones.zero) | (rows >= cones.zero + cones.nonneg) | active, y, 0.0)
 
 
-def _clarabel(data: Data, cones: Cones, max_iter: int | None) -> tuple[Vector, Vector, Status, int]:
+def clarabel_point(data: Data, cones: Cones, max_iter: int | None) -> tuple[Vector, Vector, Status, int]:
     import clarabel
     from scipy import sparse
 
@@ -153,7 +156,7 @@ def _clarabel(data: Data, cones: Cones, max_iter: int | None) -> tuple[Vector, V
     settings.max_iter = 200 if max_iter is None else max_iter
     order, kinds = _clarabel_rows(cones)
     solver = clarabel.DefaultSolver(
-        sparse.csc_matrix(np.triu(data.P)),
+        sparse.csc_matrix(sparse.triu(data.P)),
         data.q,
         sparse.csc_matrix(data.A[order]),
         data.b[order],

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import cvxpy as cp
 import numpy as np
 from jax import Array
+from scipy.sparse import coo_array
 
 from declarative.backends.cvxpy.atoms import concat as concat
 from declarative.backends.cvxpy.atoms import cumsum as cumsum
@@ -25,6 +26,7 @@ from declarative.backends.cvxpy.atoms import smallest as smallest
 from declarative.backends.cvxpy.atoms import solve as solve
 from declarative.backends.cvxpy.atoms import stack as stack
 from declarative.backends.cvxpy.atoms import where as where
+from declarative.layer.sparse import Sparse
 
 Expression: TypeAlias = Any  # a cvxpy expression, an array or a number
 Index: TypeAlias = tuple[int, ...]
@@ -51,6 +53,8 @@ class Model:
         """A parameter with this value; `sign` is "nonneg" or "nonpos" where that is certain."""
         if isinstance(value, int | float | np.ndarray):
             return value
+        if isinstance(value, Sparse):
+            return self._sparse(value, sign)
         key = ("given", id(value), sign)
         if key not in self.known:
             parameter = cp.Parameter(value.shape, **({sign: True} if sign else {}))
@@ -58,6 +62,21 @@ class Model:
             self.parameters.append(parameter)
             self.values.append(value)  # kept, so that no other value takes its id
         return self.known[key]
+
+    def _sparse(self, value: Sparse, sign: str) -> Expression:
+        """A matrix with a parameter for each entry. cvxpy's own sparse parameters ask for dense values."""
+        key = ("sparse", id(value))
+        if key not in self.known:
+            rows, columns = (part.astype(np.int64) for part in (value.pattern.rows, value.pattern.columns))
+            height, width = value.shape
+            entries = cp.Parameter(rows.size, **({sign: True} if sign else {}))
+            ones, numbers = np.ones(rows.size), np.arange(rows.size)
+            places = coo_array((ones, (rows + height * columns, numbers)), (height * width, rows.size))
+            self.parameters.append(entries)
+            self.values.append(value.data)
+            matrix = cp.reshape(places.tocsc() @ entries, (height, width), order="F")
+            self.known[key] = matrix, value  # kept, so that no other value takes its id
+        return self.known[key][0]
 
     def define(self, expression: cp.Expression) -> cp.Variable:
         """A new variable equal to an affine expression: what multiplies it stays linear in parameters."""

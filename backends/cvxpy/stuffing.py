@@ -9,8 +9,10 @@ of rows and of semidefinite triangles is SCS's. What this file does not know of 
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -34,6 +36,17 @@ class Tensor:
         matrix = np.zeros(self.shape)
         np.add.at(matrix, (self.rows, self.columns), self.factors * theta[self.params])
         return matrix
+
+    @cached_property
+    def transposed(self) -> Tensor:
+        return Tensor(self.columns, self.rows, self.params, self.factors, self.shape[::-1])
+
+    def sparse(self, theta: Vector) -> Any:
+        """The same matrix in compressed columns."""
+        from scipy.sparse import coo_array
+
+        entries = self.factors * theta[self.params]
+        return coo_array((entries, (self.rows, self.columns)), self.shape).tocsc()
 
     def moved(self, rows: Indices | None, columns: Indices | None) -> Tensor:
         """With each row and column where these say."""
@@ -95,7 +108,8 @@ def stuffed(problem: Any, gp: bool = False, canon_backend: str | None = None) ->
 
     Raises cvxpy's `DCPError`, `DGPError` and `DPPError`, and `Unknown`.
     """
-    with quadratic_forms():
+    with quadratic_forms(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*sparse CVXPY expression")  # it is cvxpy that reads
         data, chain, inverse = problem.get_problem_data(
             "SCS", gp=gp, enforce_dpp=True, canon_backend=canon_backend, solver_opts={"use_quad_obj": True}
         )
@@ -134,7 +148,7 @@ def sampled(parameters: list[Any]) -> Iterator[None]:
     try:
         for parameter in parameters:
             if parameter._value is None:
-                parameter._value = parameter.project(np.ones(parameter.shape))
+                parameter.save_value(parameter.project(np.ones(parameter.shape)))
         yield
     finally:
         for parameter, value in zip(parameters, before, strict=True):

@@ -135,7 +135,7 @@ def test_derivatives_agree_with_differences(name: str) -> None:
 
     root = run(params, None)
     assert int(root.status) == Status.SOLVED.code
-    assert int(solver.regularity(root.y, params, ())) == DerivativeStatus.REGULAR.code
+    assert int(solver.regularity(root.y, params, root.fixed)) == DerivativeStatus.REGULAR.code
     every = tuple(range(len(params)))
     forward, reverse = jax.jacfwd(values, every)(*params), jax.jacrev(values, every)(*params)
     rng = np.random.default_rng(4)
@@ -270,7 +270,7 @@ def test_irregular_points_say_so() -> None:
     solver = Solver(simplex)
     params = (jnp.array([1.0, 0.0, -1.0]),)  # x1 = 0 with a zero multiplier
     root = solver.solve(params, None, SolveOptions())
-    assert int(solver.regularity(root.y, params, ())) == DerivativeStatus.WEAKLY_ACTIVE.code
+    assert int(solver.regularity(root.y, params, root.fixed)) == DerivativeStatus.WEAKLY_ACTIVE.code
 
     def flat(params: Any, model: ct.Model) -> Any:
         x = model.find(2)
@@ -279,7 +279,7 @@ def test_irregular_points_say_so() -> None:
 
     solver, params = Solver(flat), (jnp.array(1.0),)
     root = solver.solve(params, None, SolveOptions())
-    assert int(solver.regularity(root.y, params, ())) == DerivativeStatus.SINGULAR.code
+    assert int(solver.regularity(root.y, params, root.fixed)) == DerivativeStatus.SINGULAR.code
 
     def twice(params: Any, model: ct.Model) -> Any:
         x = model.find(2)
@@ -290,7 +290,7 @@ def test_irregular_points_say_so() -> None:
 
     solver = Solver(twice)
     root = solver.solve(params, None, SolveOptions())
-    found = int(solver.regularity(root.y, params, ()))
+    found = int(solver.regularity(root.y, params, root.fixed))
     assert found == DerivativeStatus.DEPENDENT_CONSTRAINTS.code
 
 
