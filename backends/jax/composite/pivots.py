@@ -60,13 +60,23 @@ class _State(NamedTuple):
 
 def minimum(S: Array, c: Array, kinks: Kinks, limit: Array) -> Minimum:
     """S [n, n] has a unit diagonal, or zeros there. The shift of the kinks is zero."""
+    x = jnp.clip(jnp.zeros_like(c), kinks.lower, kinks.upper)
     # In one array: a kernel among whose arguments some are constants makes XLA's CPU compiler abort.
-    return _minimum(S, jnp.stack([c, *kinks]), limit)
+    last = _pivots(S, jnp.stack([c, c + S @ x, *kinks]), limit)
+    side, moving = last.side, last.moving
+    inverse = jnp.where(moving[:, None] & moving, last.table[:, :-1], 0)
+    low, high = between(kinks, side)
+    pull = jnp.where(moving, S @ last.x + c + side * kinks.weights, 0)
+    x = jnp.where(moving, jnp.clip(last.x - inverse @ pull, low, high), last.x)
+    gap = x - moved(kinks, x, S @ x + c)
+    residual = jnp.max(jnp.abs(gap), initial=0) / (1 + jnp.max(jnp.abs(x), initial=0))
+    residual = jnp.where(last.done, residual, jnp.maximum(residual, 1))
+    return Minimum(x, Faces(moving, side, placed(kinks, x)), inverse, last.steps, residual)
 
 
 @one_kernel
-def _minimum(S: Array, rows: Array, limit: Array) -> Minimum:
-    c, *parts = rows
+def _pivots(S: Array, rows: Array, limit: Array) -> _State:
+    c, value, *parts = rows
     kinks = Kinks(*parts)
     weights, lower, upper, _ = kinks
     n = c.shape[0]
@@ -112,20 +122,9 @@ def _minimum(S: Array, rows: Array, limit: Array) -> Minimum:
         table = jnp.concatenate([table[:, :n] - factors[:, None] * row, value[:, None]], 1)
         return _State(table, moving ^ (going & here), side, x, steps + going, ~going)
 
-    x = jnp.clip(jnp.zeros_like(c), lower, upper)
-    start = jnp.concatenate([S, (c + jnp.sum(S * x, axis=1))[:, None]], 1)
+    x, start = jnp.clip(jnp.zeros_like(c), lower, upper), jnp.concatenate([S, value[:, None]], 1)
     first = _State(start, index < 0, jnp.ones_like(c), x, jnp.int32(0), jnp.asarray(False))
-    last = lax.while_loop(lambda s: ~s.done & (s.steps < limit), advance, first)
-    moving, x = last.moving, last.x
-    inverse = jnp.where(moving[:, None] & moving, last.table[:, :n], 0)
-    pull = jnp.where(moving, jnp.sum(S * x, axis=1) + c + last.side * weights, 0)
-    x = x - jnp.sum(inverse * pull, axis=1)
-    low, high = between(kinks, last.side)
-    x = jnp.where(moving, jnp.clip(x, low, high), x)
-    gap = x - moved(kinks, x, jnp.sum(S * x, axis=1) + c)
-    residual = jnp.max(jnp.abs(gap), initial=0) / (1 + jnp.max(jnp.abs(x), initial=0))
-    residual = jnp.where(last.done, residual, jnp.maximum(residual, 1))
-    return Minimum(x, Faces(moving, last.side, placed(kinks, x)), inverse, last.steps, residual)
+    return lax.while_loop(lambda s: ~s.done & (s.steps < limit), advance, first)
 
 
 def between(kinks: Kinks, side: Array) -> tuple[Array, Array]:

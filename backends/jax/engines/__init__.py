@@ -44,6 +44,18 @@ PROJECTIONS = (
     "softmax",
 )
 
+BESIDE = (
+    "nonneg",
+    "box",
+    "simplex",
+    "ball",
+    "ball_1",
+    "soft_threshold",
+    "fused_threshold",
+    "group_threshold",
+    "singular_threshold",
+)
+
 ENGINES = (
     ByRules(
         "projection",
@@ -75,10 +87,10 @@ ENGINES = (
         "proximal",
         "jax",
         "composite",
-        rules=(minimisation, convex, composite("nonneg", "box", "soft_threshold")),
+        rules=(minimisation, convex, composite(*BESIDE)),
         cost=8,
-        why="a smooth function, and kinks entry by entry",
-        methods=("active_set",),
+        why="a smooth function, and a known one with kinks beside it",
+        methods=("active_set", "proximal_gradient"),
     ),
     ByRules(
         "interior_point",

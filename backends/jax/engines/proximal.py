@@ -1,9 +1,13 @@
-"""A smooth convex function plus a known function with kinks for each unknown.
+"""A smooth convex function plus, for each unknown, a known function with kinks or a set.
 
-Statuses: `solved` if the residual is at most the tolerance (default 1e-8 in float64, 1e-4 in float32). For a
-quadratic plus kinks entry by entry (absolute values, bounds) it is the largest entry of x - prox(x - slope),
-each entry scaled by its curvature, relative to 1 + |x|; else the last Newton step, relative to 1 + |x|.
-`inaccurate` if at most the square root of that; `infeasible` where bounds cross or a weight is negative.
+Kinks entry by entry (absolute values, bounds, differences of neighbours) are minimised by `composite.entries`,
+other parts (norms of rows, singular values, a ball, the simplex) by `composite.manifolds`.
+
+Statuses: `solved` if the residual is at most the tolerance (default 1e-8 in float64, 1e-4 in float32),
+`inaccurate` if at most the square root of that. The residual is the largest entry of
+x - prox(x - step * slope), relative to 1 + |x|, the step the inverse of the curvature; for functions that
+are not quadratic, with few entries and kinks entry by entry, the last Newton step, which is taken.
+`infeasible` where bounds cross, a set is empty or a weight is negative.
 """
 
 from __future__ import annotations
@@ -11,19 +15,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 
-from declarative.backends.jax import iteration
-from declarative.backends.jax.composite import entries
+from declarative.backends.jax import iteration, linalg
+from declarative.backends.jax.composite import entries, manifolds
 from declarative.backends.jax.composite.parts import Part as Part
-from declarative.backends.jax.composite.parts import kinks_of
-from declarative.backends.jax.composite.pivots import Kinks
+from declarative.backends.jax.composite.parts import Parts
 from declarative.backends.jax.engines.newton import by_differentiation
 from declarative.layer.contract import Params, Point, Root, SolveOptions
 from declarative.layer.status import Status
 
-MAX_ITER = 100
+NEWTON = 100  # Newton steps, unless `max_iter` is given
+DESCENT = 20000  # gradient steps, unless `max_iter` is given
 
 Operators = tuple[Callable[[Point], Point], Callable[[Point], Point]]
 
@@ -41,52 +46,95 @@ class Solver:
     ):
         self._smooth, self._size, self._parts = smooth, size, parts
         self._derivatives, self._quadratic = derivatives, quadratic
+        self.attempts = quadratic
 
-    def _second_order(self, p: Params) -> entries.SecondOrder:
-        known = self._derivatives
-        return by_differentiation(lambda z: self._smooth(z, p)) if known is None else lambda z: known(z, p)
+    # ---- the problem in the numbers that have kinks ---------------------------------------------
 
-    def _kinks(self, p: Params, dtype: jnp.dtype) -> Kinks:
-        return kinks_of(self._parts(p), dtype)
+    def _problem(self, p: Params) -> tuple[Parts, entries.Value, entries.SecondOrder]:
+        """The parts, the smooth function, and its gradient and Hessian."""
+        parts, known = Parts(self._parts(p)), self._derivatives
+        cost = lambda z: self._smooth(z, p)  # noqa: E731
+        derivatives = by_differentiation(cost) if known is None else lambda z: known(z, p)
+        if not parts.entrywise or parts.straight:
+            return parts, cost, derivatives
+
+        def apart(w: Array) -> tuple[Array, Array]:
+            slope, hessian = derivatives(parts.put_together(w))
+            return parts.pulled(slope), jax.vmap(parts.pulled)(jax.vmap(parts.pulled)(hessian).T)
+
+        return parts, lambda w: cost(parts.put_together(w)), apart
 
     def solve(self, p: Params, start: Array | None, options: SolveOptions) -> Root:
         first = iteration.initial(p, self._size(p), start)
         tol = iteration.tolerance(options, first.dtype, 1e-8, 1e-4)
-        kinks = self._kinks(p, first.dtype)
-        derivatives = self._second_order(p)
-        pivots = options.max_iter if self._quadratic and options.max_iter else 5 * first.size + 10
+        parts, cost, derivatives = self._problem(p)
+        if parts.entrywise:
+            first = parts.taken_apart(first)
         if self._quadratic:
-            slope, hessian = derivatives(kinks.shift)
-            found = entries.quadratic(hessian, slope, kinks, jnp.asarray(pivots))
+            offset, matrix = derivatives(jnp.zeros_like(first))
+            derivatives = lambda z: (matrix @ z + offset, matrix)  # noqa: E731
+        elif start is None:
+            first = iteration.defined(cost, first)
+        limit = options.max_iter or DESCENT
+        slope = lambda z: derivatives(z)[0]  # noqa: E731
+        if not parts.entrywise:
+            polished, steps = manifolds.descended(slope, derivatives, parts, first, tol, limit)
+            return _root(polished.z, polished.extra, steps, polished.residual, tol, limit, parts.empty)
+
+        kinks = parts.kinks(first.dtype)
+        descended = lambda: entries.descended(slope, derivatives, kinks, first, tol, limit)  # noqa: E731
+        pivots = jnp.asarray(5 * first.size + 10)
+        if first.size > entries.LARGEST:
+            found = descended()
+        elif self._quadratic:
+            found = entries.quadratic(matrix, offset + matrix @ kinks.shift, kinks, pivots)
             found = found._replace(z=found.z + kinks.shift)
-            limit = pivots
+            if not options.attempt:
+                found = linalg.lazily(~(found.residual <= tol), descended, found)
         else:
-            limit = options.max_iter or MAX_ITER
-            cost = lambda z: self._smooth(z, p)  # noqa: E731
-            if start is None:
-                first = iteration.defined(cost, first)
-            found = entries.newton(cost, derivatives, kinks, first, tol, limit, jnp.asarray(pivots))
-        code = iteration.verdict(found.residual, tol, found.steps, limit)
+            limit = options.max_iter or NEWTON
+            found = entries.newton(cost, derivatives, kinks, first, tol, limit, pivots)
         empty = jnp.any((kinks.lower > kinks.upper) | (kinks.weights < 0))
-        code = jnp.where(empty, Status.INFEASIBLE.code, code)
-        none = jnp.zeros(0, first.dtype)
-        fixed = found.faces, found.inverse
-        return Root(Point(found.z, none, none), fixed, code.astype(jnp.int8), found.steps, found.residual)
+        fixed = found.faces, found.factor
+        return _root(parts.put_together(found.z), fixed, found.steps, found.residual, tol, limit, empty)
+
+    # ---- the derivative -------------------------------------------------------------------------
 
     def optimality(self, y: Point, p: Params, fixed: Any) -> Point:
-        faces, _ = fixed
-        slope, _ = self._second_order(p)(y.z)
-        return y._replace(z=entries.optimality(y.z, slope, self._kinks(p, y.z.dtype), faces))
+        parts, _, derivatives = self._problem(p)
+        return y._replace(z=_residual(parts, derivatives, y.z, fixed))
 
     def linear(self, y: Point, p: Params, fixed: Any) -> Operators:
-        faces, inverse = fixed
-        slope = lambda z: self._second_order(p)(z)[0]  # noqa: E731
-        still = all(part.still for part in self._parts(p))
-        solve, transposed = entries.linear(slope, y.z, faces, inverse, still, self._quadratic)
+        parts, _, derivatives = self._problem(p)
+        if not parts.entrywise:
+            residual = lambda z: _residual(parts, derivatives, z, fixed)  # noqa: E731
+            solve, transposed = manifolds.linear(residual, y.z, fixed)
+        else:
+            slope, w = (lambda w: derivatives(w)[0]), parts.taken_apart(y.z)
+            faces, factor = fixed
+            inner, outer = entries.linear(slope, w, faces, factor, parts.still, self._quadratic)
+            solve = lambda rhs: parts.put_together(inner(rhs))  # noqa: E731
+            transposed = lambda rhs: outer(parts.pulled(rhs))  # noqa: E731
         return (lambda rhs: rhs._replace(z=solve(rhs.z))), (lambda rhs: rhs._replace(z=transposed(rhs.z)))
 
     def regularity(self, y: Point, p: Params, fixed: Any) -> Array:
-        faces, inverse = fixed
-        slope, hessian = self._second_order(p)(y.z)
-        kinks = self._kinks(p, y.z.dtype)
-        return entries.regularity(y.z, slope, kinks, faces, inverse, jnp.diagonal(hessian))
+        parts, _, derivatives = self._problem(p)
+        if not parts.entrywise:
+            residual = lambda z: _residual(parts, derivatives, z, fixed)  # noqa: E731
+            return manifolds.regularity(residual, y.z, derivatives(y.z)[0], parts, fixed)
+        w = parts.taken_apart(y.z)
+        return entries.regularity(w, derivatives(w)[0], parts.kinks(w.dtype), *fixed)
+
+
+def _residual(parts: Parts, derivatives: entries.SecondOrder, z: Array, fixed: Any) -> Array:
+    if not parts.entrywise:
+        return manifolds.optimality(z, derivatives(z)[0], parts, fixed)
+    w = parts.taken_apart(z)
+    return entries.optimality(w, derivatives(w)[0], parts.kinks(w.dtype), fixed[0])
+
+
+def _root(z: Array, fixed: Any, steps: Array, residual: Array, tol: Array, limit: int, empty: Array) -> Root:
+    code = iteration.verdict(residual, tol, steps, limit)
+    code = jnp.where(empty, Status.INFEASIBLE.code, code).astype(jnp.int8)
+    none = jnp.zeros(0, z.dtype)
+    return Root(Point(z, none, none), fixed, code, steps, residual)
