@@ -51,6 +51,7 @@ class Canonical:
     alpha: Vector
     sources: tuple[Source, ...]
     own: int
+    place: Indices  # where each of cvxpy's unknowns stands in z
     primal: tuple[Recovered, ...]  # by the problem's variables
     dual: tuple[tuple[Recovered, ...] | None, ...]  # by its constraints, each by its dual variables
     gp: bool
@@ -98,6 +99,7 @@ def canonical(problem: Any, parameters: Sequence[Any], gp: bool, canon_backend: 
         alpha=np.array(cones.power, float),
         sources=tuple(sources),
         own=mine.size,
+        place=place,
         primal=tuple(Recovered(one.offset, one.factor, place[one.place]) for one in primal),
         dual=dual,
         gp=gp,
