@@ -110,7 +110,12 @@ def eye(size: Dim) -> Expr:
 
 def stretch(expr: Expr, shape: Shape) -> Expr:
     """`expr` with exactly this shape."""
-    return expr if expr.type.shape == shape else apply("add", zeros(shape), expr)
+    if expr.type.shape == shape:
+        return expr
+    inner = expr.args[0] if isinstance(expr, Apply) and expr.atom == "reshape" else expr
+    if number(inner) in (0, 1) or (isinstance(inner, Apply) and inner.atom in ("zeros", "ones")):
+        return zeros(shape) if is_zero(inner) else ones(shape)
+    return apply("add", zeros(shape), expr)
 
 
 def is_eye(expr: Expr) -> bool:
