@@ -22,6 +22,8 @@ from declarative.backends.cvxpy.cones import places, slopes
 from declarative.errors import DeclError, diagnostic
 from declarative.layer.contract import Params, Point, Root, SolveOptions
 
+TABLE = 1_000_000_000  # entries: 8 GB
+
 if TYPE_CHECKING:
     from declarative.backends.cvxpy.form import ConeProgram, Tensor
     from declarative.backends.cvxpy.runtime import Model
@@ -146,11 +148,20 @@ class Solver:
         objective = self.program(p, model)
         key = jax.tree.structure(p), tuple(jnp.shape(leaf) for leaf in jax.tree.leaves(p))
         if key not in self.forms:
+            _refuse_tables(model, objective)
             try:
                 self.forms[key] = cone_program(model, cp.Problem(objective, model.constraints))
             except (cp.error.DCPError, cp.error.DPPError) as error:
                 raise DeclError([diagnostic("D690", None, reason=" ".join(str(error).split()))]) from None
         return self.forms[key], model
+
+
+def _refuse_tables(model: Model, objective: Any) -> None:
+    """cvxpy tabulates a quadratic objective by unknowns and parameters, however few entries differ from zero."""
+    unknowns = sum(variable.size for variable in model.variables)
+    numbers = sum(parameter.size for parameter in model.parameters)
+    if unknowns * numbers > TABLE and not objective.expr.is_affine():
+        raise DeclError([diagnostic("D692", None, unknowns=unknowns, numbers=numbers)])
 
 
 def _theta(form: ConeProgram, model: Model, p: Params) -> tuple[Array, Any]:

@@ -2,7 +2,8 @@
 
 `values.npz` holds arrays by name; `values.json` an object of numbers and nested lists; `values.csv` a
 column for each vector, and columns `X[0]`, `X[1]`, ... for a matrix; `name=value` is one value in JSON;
-`name=key@values.npz` takes an array from a file under another name.
+`name=key@values.npz` takes an array from a file under another name. A file of `scipy.sparse.save_npz` holds one
+sparse matrix, which has the file's name: `A.npz`, or `A=matrix@matrix.npz`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import scipy.sparse
 
 from declarative.cli import console
 from declarative.errors import DeclError, diagnostic
@@ -82,6 +84,8 @@ def _file(path: str) -> Values:
         match Path(path).suffix.lower():
             case ".npz":
                 with np.load(path, allow_pickle=False) as archive:
+                    if "format" in archive.files and "shape" in archive.files:
+                        return {Path(path).stem: scipy.sparse.load_npz(path)}
                     return {name: archive[name] for name in archive.files}
             case ".json":
                 held = json.loads(Path(path).read_text(encoding="utf-8-sig"))
@@ -120,6 +124,8 @@ def _fitted(param: ir.Parameter, value: Any) -> Any:
     """In double precision, and with plain Python values where the program wants them."""
     if param.type.base == "any":
         return value
+    if scipy.sparse.issparse(value):
+        return value.astype(float) if param.type.base == "real" else _fitted(param, value.toarray())
     try:
         array = np.asarray(value)
     except ValueError:

@@ -104,6 +104,8 @@ def _slope(layer: Layer, values: data.Values, output: str, param: str) -> Any:
     import jax
     import jax.numpy as jnp
 
+    from declarative.layer import sparse
+
     place = layer.info["outputs"].index(output)
     value = values.get(param, layer.defaults.get(param))
 
@@ -112,4 +114,8 @@ def _slope(layer: Layer, values: data.Values, output: str, param: str) -> Any:
         return jnp.sum(found if len(layer.info["outputs"]) == 1 else found[place])
 
     with jax.enable_x64(True):
-        return np.asarray(jax.grad(total)(jnp.asarray(value, float)))
+        matrix = sparse.read(value)
+        if matrix is None:
+            return np.asarray(jax.grad(total)(jnp.asarray(value, float)))
+        slope = jax.grad(total)(sparse.Sparse(jnp.asarray(matrix.data, float), matrix.pattern))
+        return sparse.Sparse(np.asarray(slope.data), slope.pattern).to_numpy()

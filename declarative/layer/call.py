@@ -20,6 +20,7 @@ from declarative.layer.run import Structure
 
 LARGE = 4_000_000
 """Entries of a dense matrix from which on engines for sparse matrices are asked: order 2000."""
+TABLE = 200_000_000  # entries of a table that cvxpy may make
 
 
 class Densified(UserWarning):
@@ -27,7 +28,7 @@ class Densified(UserWarning):
 
 
 class Oversized(Exception):
-    """The call needs larger matrices than the chosen engine is good for; `args[0]`: one of them came sparse."""
+    """The call needs larger matrices than the chosen engine is good for; `args[0]`: it suits a sparse factorisation."""
 
 
 class Source(NamedTuple):
@@ -71,7 +72,7 @@ class Call:
         start = _start_leaves(program, options)
         self.bound = bind.shapes(shaped, shapes, _static_sizes(program.problem, static))
         if program.dense and not dense and _entries(program, leaves, self.bound) > LARGE:
-            raise Oversized(any(leaf.pattern is not None for leaf in leaves))
+            raise Oversized(_direct(program, leaves, self.bound))
         leaves = [leaf if leaf.name in program.sparse else _densified(leaf, program) for leaf in leaves]
         patterns = {leaf.name: leaf.pattern for leaf in leaves}
         self.kind = values.kind_of([*leaves, *start])
@@ -79,7 +80,7 @@ class Call:
         solve, out = values.dtypes(leaves, self.kind)
         solve = solve if options.precision is None or self.traced else options.precision
         self.module: Emitted = program.load(static)
-        self.by_name = {leaf.name: leaf.value for leaf in leaves if leaf.core}
+        self._leaves = leaves
         start_leads, batch = _start_leads(program.solved, start, self.bound)
         self.given = [leaf.value for name in found for leaf in leaves if leaf.name == name]
         self.sources = self._sources(program, found, leaves, start, solve)
@@ -100,6 +101,14 @@ class Call:
             static=tuple((name, hashable(value)) for name, value in static.items()),
             full=full,
         )
+
+    @property
+    def by_name(self) -> dict[str, Any]:
+        """The arrays of declared shapes, sparse matrices with all their entries."""
+        whole = [
+            leaf if leaf.pattern is None else values.densified(leaf) for leaf in self._leaves if leaf.core
+        ]
+        return {leaf.name: leaf.value for leaf in whole}
 
     def _sources(
         self,
@@ -151,10 +160,23 @@ def static_value(param: ir.Parameter, value: Any) -> Any:
 def _entries(program: Program, leaves: list[values.Leaf], bound: Bound) -> int:
     """Of the largest dense matrix that the call would need."""
     sparse = [math.prod(leaf.pattern.shape) for leaf in leaves if leaf.pattern is not None]
-    unknowns = [u.type.shape for u in program.problem.unknowns]
-    known = all(dim.names <= bound.sizes.keys() for shape in unknowns for dim in shape)
-    size = sum(math.prod(bind.shape_of(shape, bound.sizes)) for shape in unknowns) if known else 0
-    return max([size**2, *sparse])
+    return max([_unknowns(program, bound) ** 2, *sparse])
+
+
+def _direct(program: Program, leaves: list[values.Leaf], bound: Bound) -> bool:
+    """Whether a matrix came sparse, and cvxpy can state the program: it tabulates a quadratic objective by unknowns
+    and numbers given."""
+    if all(leaf.pattern is None for leaf in leaves):
+        return False
+    numbers = sum(np.size(leaf.value) for leaf in leaves)
+    return program.info["class"] == "linear program" or _unknowns(program, bound) * numbers <= TABLE
+
+
+def _unknowns(program: Program, bound: Bound) -> int:
+    """How many numbers are sought; 0 if only the engine can tell."""
+    shapes = [unknown.type.shape for unknown in program.problem.unknowns]
+    known = all(dim.names <= bound.sizes.keys() for shape in shapes for dim in shape)
+    return sum(math.prod(bind.shape_of(shape, bound.sizes)) for shape in shapes) if known else 0
 
 
 def _densified(leaf: values.Leaf, program: Program) -> values.Leaf:

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from declarative import ir
-from declarative.layer import bind
+from declarative.layer import bind, sparse
 
 if TYPE_CHECKING:
     from declarative.layer.layer import Layer
@@ -58,21 +58,33 @@ def check_grad(layer: Layer, *args: Any, **kwargs: Any) -> GradReport:
     found = {**layer.defaults, **bind.match(layer.__name__, layer.given, args, kwargs)}
     real = {p.name: p for p in layer.given if p.type.base == "real" and "static" not in p.properties}
     still = {name: value for name, value in found.items() if name not in real}
-    values = {name: _float64(found[name]) for name in real}
+    matrices = {name: matrix for name in real if (matrix := sparse.read(found[name])) is not None}
+    values = {name: _float64(matrices[name].data if name in matrices else found[name]) for name in real}
+    patterns = {name: matrix.pattern for name, matrix in matrices.items()}
     tight = layer if layer.options.tol is not None else layer.with_options(tol=TIGHT)
     with jax.enable_x64(True), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # at such a tolerance, `inaccurate` is no news
-        lines = _Compared(tight, values, still).lines(real)
+        lines = _Compared(tight, values, still, patterns).lines(real)
     return GradReport(tuple(lines), 1e-5)
 
 
 class _Compared:
     """One compiled solve and one compiled directional derivative serve all parameters."""
 
-    def __init__(self, layer: Layer, values: dict[str, Any], still: dict[str, Any]):
-        self.values = values
-        self.solve = jax.jit(lambda real: layer(**real, **still))
-        self.slope = jax.jit(lambda real, way: jax.jvp(lambda r: layer(**r, **still), (real,), (way,))[1])
+    def __init__(
+        self,
+        layer: Layer,
+        values: dict[str, Any],
+        still: dict[str, Any],
+        patterns: dict[str, sparse.Pattern],
+    ):
+        def solve(real: dict[str, Any]) -> Any:
+            matrices = {name: sparse.Sparse(real[name], pattern) for name, pattern in patterns.items()}
+            return layer(**{**real, **matrices}, **still)
+
+        self.values, self.patterns = values, patterns
+        self.solve = jax.jit(solve)
+        self.slope = jax.jit(lambda real, way: jax.jvp(solve, (real,), (way,))[1])
 
     def lines(self, params: dict[str, ir.Parameter]) -> list[GradLine]:
         return [GradLine(name, self._error(param), DIRECTIONS) for name, param in params.items()]
@@ -83,7 +95,7 @@ class _Compared:
         worst = 0.0
         for _ in range(DIRECTIONS):
             way = rng.normal(size=value.shape) / np.sqrt(max(1, value.size))
-            if param.properties & {"psd", "pd", "symmetric"}:
+            if param.properties & {"psd", "pd", "symmetric"} and param.name not in self.patterns:
                 way = way + np.swapaxes(way, -1, -2)
             ways = {name: np.zeros_like(other) for name, other in self.values.items()} | {param.name: way}
             for got, want in zip(

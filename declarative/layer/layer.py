@@ -40,7 +40,7 @@ class Layer:
         self._recompile = recompile
         self._cache: dict[Any, Traced] = {}  # compiled functions by the structure of a call
         self._ready: dict[Any, Ready] = {}  # the same by the key of a call
-        self._large: dict[bool, Layer | None] = {}  # for calls with large matrices, sparse ones or not
+        self._large: dict[bool, Layer | None] = {}  # for calls with large matrices
         self._batches = Batches()
         self._thorough = False  # whether an attempt has ever failed
         self._keys = Keys(program.given)
@@ -174,23 +174,23 @@ class Layer:
         try:
             return self, Call(self._program, found, self._options, full)
         except Oversized as large:
-            other = self._for_large(sparse=large.args[0])
+            other = self._for_large(direct=large.args[0])
         if other is None:
             return self, Call(self._program, found, self._options, full, dense=True)
         return other, Call(other._program, found, other._options, full)
 
-    def _for_large(self, sparse: bool) -> Layer | None:
+    def _for_large(self, direct: bool) -> Layer | None:
         """The same problem on an engine that needs no dense matrices; None if none takes it.
 
-        A sparse factorisation where there is a CPU only, unless dense arguments came; products of matrices and
-        vectors, which suit an accelerator, otherwise.
+        `direct`: by a sparse factorisation where there is a CPU only. Otherwise by products of matrices and vectors,
+        which suit an accelerator.
         """
-        if sparse not in self._large:
+        if direct not in self._large:
             ways = [{"engine": "first_order"}, {"backend": "cvxpy"}]
-            if sparse and jax.default_backend() == "cpu":
+            if direct and jax.default_backend() == "cpu":
                 ways.reverse()
-            self._large[sparse] = next(filter(None, map(self._replanned, ways)), None)
-        return self._large[sparse]
+            self._large[direct] = next(filter(None, map(self._replanned, ways)), None)
+        return self._large[direct]
 
     def _replanned(self, changes: Mapping[str, str]) -> Layer | None:
         try:

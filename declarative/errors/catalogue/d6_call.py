@@ -234,6 +234,14 @@ DATA: tuple[Entry, ...] = (
         "of the call. Where they do not, the JAX backend may still solve the problem.",
     ),
     Entry(
+        "D692",
+        "too large for cvxpy",
+        "cvxpy would tabulate the quadratic objective, {unknowns} unknowns by {numbers} numbers given",
+        help='use `engine="first_order"`',
+        page="cvxpy writes a quadratic objective as a dense table of its unknowns and all numbers that are given, also "
+        "where the matrices are sparse. Linear objectives have no such limit.",
+    ),
+    Entry(
         "D691",
         "second derivative on the cvxpy backend",
         "the cvxpy backend gives first derivatives only where curved cones are involved",
