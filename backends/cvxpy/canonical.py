@@ -12,7 +12,16 @@ from jax import Array
 
 from declarative.backends.cvxpy.cones import Matrix, Vector
 from declarative.backends.cvxpy.placing import Affine, Source, affine
-from declarative.backends.cvxpy.stuffing import Indices, Stuffed, Tensor, Unknown, sampled, stuffed
+from declarative.backends.cvxpy.stuffing import (
+    Indices,
+    Stuffed,
+    Tensor,
+    Unknown,
+    Valued,
+    alike,
+    sampled,
+    stuffed,
+)
 from declarative.backends.jax.forms import Cones
 
 SYMMETRIC = ("symmetric", "hermitian", "PSD", "NSD")
@@ -68,12 +77,17 @@ class Canonical:
 
 
 def canonical(problem: Any, parameters: Sequence[Any], gp: bool, canon_backend: str | None) -> Canonical:
-    """Raises cvxpy's `DCPError`, `DGPError` and `DPPError`, and `Unknown`."""
+    """Raises cvxpy's `DCPError`, `DGPError` and `DPPError`, and `Unknown` and `Valued`."""
     import cvxpy as cp
 
-    twin = cp.Problem(problem.objective, problem.constraints)  # the user's own keeps what it has compiled
-    with sampled(list(parameters)):
-        form = stuffed(twin, gp, canon_backend)
+    def reduced(uneven: float) -> Stuffed:
+        twin = cp.Problem(problem.objective, problem.constraints)  # the user's own keeps what it has compiled
+        with sampled(list(parameters), uneven):
+            return stuffed(twin, gp, canon_backend)
+
+    form = reduced(0)
+    if not gp and not problem.is_dpp() and not alike(form, reduced(0.5)):
+        raise Valued  # a quadratic form with a parameter where cvxpy has no matrix P for it
     sources, of, entry = _sources(form, parameters)
     variables, constraints = problem.variables(), problem.constraints
     primal = _recovered(_primal(form, variables, gp), form.n)

@@ -99,6 +99,25 @@ class Stuffed:
         return solution
 
 
+def alike(one: Stuffed, other: Stuffed) -> bool:
+    """Whether two reductions have given the same tensors."""
+
+    def same(left: Tensor, right: Tensor) -> bool:
+        places = zip(
+            (left.rows, left.columns, left.params), (right.rows, right.columns, right.params), strict=True
+        )
+        return all(map(np.array_equal, *zip(*places, strict=True))) and np.allclose(
+            left.factors, right.factors
+        )
+
+    pairs = ((one.P, other.P), (one.q, other.q), (one.A, other.A), (one.b, other.b), (one.r, other.r))
+    return all(same(*pair) for pair in pairs)
+
+
+class Valued(Exception):
+    """cvxpy's reduction holds for the values of the parameters only."""
+
+
 class Unknown(Exception):
     """Something of cvxpy's that this file has no words for; its text says what."""
 
@@ -142,13 +161,13 @@ def quadratic_forms() -> contextlib.AbstractContextManager[None]:
 
 
 @contextlib.contextmanager
-def sampled(parameters: list[Any]) -> Iterator[None]:
-    """Any values that cvxpy takes for the declared signs and shapes: it asks for them, and does not use them."""
+def sampled(parameters: list[Any], uneven: float = 0.0) -> Iterator[None]:
+    """Any values that cvxpy takes for the declared signs and shapes: it asks for them, and must not use them."""
     before = [parameter._value for parameter in parameters]
     try:
         for parameter in parameters:
-            if parameter._value is None:
-                parameter.save_value(parameter.project(np.ones(parameter.shape)))
+            ramp = np.arange(parameter.size).reshape(parameter.shape) / max(parameter.size, 1)
+            parameter.save_value(parameter.project(1 + uneven * ramp))
         yield
     finally:
         for parameter, value in zip(parameters, before, strict=True):

@@ -37,7 +37,7 @@ def from_cvxpy(
     Raises `ArgumentError` for what is not disciplined (DCP, DPP, DGP), not continuous, or not the problem's.
     """
     from declarative.backends.cvxpy.canonical import canonical
-    from declarative.backends.cvxpy.stuffing import Unknown
+    from declarative.backends.cvxpy.stuffing import Unknown, Valued
     from declarative.compat.program import Named, layer
 
     parameters = _parameters(problem, parameters)
@@ -48,6 +48,9 @@ def from_cvxpy(
         raise ArgumentError(found)
     try:
         form: Canonical = canonical(problem, parameters, gp, canon_backend)
+    except Valued:
+        text = " ".join(str(problem.objective).split())
+        raise ArgumentError(diagnostic("D701", None, where="the objective", text=text, help=_FORMS)) from None
     except Unknown as error:
         raise ArgumentError(diagnostic("D709", None, version=_version(), what=error)) from None
     return layer(form, Named.of(problem, parameters, variables), options)
@@ -126,26 +129,30 @@ def _undisciplined(problem: Any, gp: bool) -> Diagnostic | None:
     """The first rule of cvxpy's that the problem breaks."""
     from declarative.backends.cvxpy.stuffing import quadratic_forms
 
+    if gp:
+        if not problem.is_dgp():
+            where, text = _first(problem, lambda part: part.is_dgp())
+            return diagnostic("D703", None, where=where, text=text)
+        if not problem.is_dpp("dgp"):
+            where, text = _first(problem, lambda part: part.is_dgp(dpp=True))
+            return diagnostic("D701", None, where=where, text=text, help=_FUNCTIONS)
+        return None
+    if not problem.is_dcp():
+        where, text = _first(problem, lambda part: part.is_dcp())
+        advice = (
+            "it is a geometric program: solve it with `gp=True`"
+            if problem.is_dgp()
+            else "rewrite it by cvxpy's rules, or state it in this language"
+        )
+        return diagnostic("D702", None, where=where, text=text, help=advice)
     with quadratic_forms():
-        if gp:
-            if not problem.is_dgp():
-                where, text = _first(problem, lambda part: part.is_dgp())
-                return diagnostic("D703", None, where=where, text=text)
-            if not problem.is_dpp("dgp"):
-                where, text = _first(problem, lambda part: part.is_dgp(dpp=True))
-                return diagnostic("D701", None, where=where, text=text, help=_advice(gp))
-            return None
-        if not problem.is_dcp():
-            where, text = _first(problem, lambda part: part.is_dcp())
-            advice = (
-                "it is a geometric program: solve it with `gp=True`"
-                if problem.is_dgp()
-                else "rewrite it by cvxpy's rules, or state it in this language"
-            )
-            return diagnostic("D702", None, where=where, text=text, help=advice)
-        if not problem.is_dpp():
-            where, text = _first(problem, lambda part: part.is_dcp(dpp=True))
-            return diagnostic("D701", None, where=where, text=text, help=_advice(gp))
+        objective = problem.objective.is_dcp(dpp=True)
+    if not (objective and all(constraint.is_dcp(dpp=True) for constraint in problem.constraints)):
+        where, text = _first(
+            problem, lambda part: (part is problem.objective and objective) or part.is_dcp(dpp=True)
+        )
+        advice = _FORMS if "quadform" in text.lower().replace("_", "") else _FUNCTIONS
+        return diagnostic("D701", None, where=where, text=text, help=advice)
     return None
 
 
@@ -158,15 +165,14 @@ def _first(problem: Any, good: Any) -> tuple[str, str]:
     return where, text if len(text) <= 100 else f"{text[:97]}..."
 
 
-def _advice(gp: bool) -> str:
-    if gp:
-        return (
-            "make each function of parameters a parameter of its own, and compute its value before the call"
-        )
-    return (
-        "make each product or function of parameters a parameter of its own, and compute its value before the "
-        "call; or state the problem in this language, where parameters enter in any way"
-    )
+_FUNCTIONS = (
+    "make each product or function of parameters a parameter of its own, and compute its value before the call; or "
+    "state the problem in this language, where parameters enter in any way"
+)
+_FORMS = (
+    "a matrix of parameters may stand in a quadratic form that is a term of the objective, declared PSD or NSD; "
+    "elsewhere write `cp.sum_squares(root @ x)`, with P = root.T @ root"
+)
 
 
 def _version() -> str:
