@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from declarative import ir
 from declarative.analyse import LowRank, Part, structure_of
 from declarative.analyse.composite import Quadratic, expansion
+from declarative.analyse.domain import inside
+from declarative.analyse.separable import by_entries
 from declarative.analyse.separable import slopes as entry_derivatives
 from declarative.backends.jax.printer import tidy
 from declarative.backends.jax.writer import Function, Scope, comment, count
@@ -174,6 +176,42 @@ def _part(function: Function, part: Part, unknown: ir.Variable) -> str:
     size = function.dim(count(unknown.type.shape))
     shift = "" if part.shift is None else f", {tidy(function.expr(part.shift))}"
     return f"proximal.Part({part.name!r}, {size}, ({args}){shift})"
+
+
+def constrained(scope: Scope, variant: Variant) -> Form:
+    """The cost, its second derivatives where there are formulas, the constraints, and what must be positive."""
+    structure = structure_of(scope.problem)
+    functions, arguments = [cost(scope)], ["cost", "size"]
+    kinds = {type(constraint) for constraint in scope.problem.constraints}
+    for kind, name in ((ir.Equality, "equalities"), (ir.Inequality, "inequalities")):
+        if kind in kinds:
+            functions.append(constraints(scope, kind))
+            arguments.append(f"{name}={name}")
+    positive = inside(scope.problem, structure)
+    if positive:
+        functions.append(positive_entries(scope, positive))
+        arguments.append("inside=inside")
+    found = expansion(scope.problem, structure)
+    if by_entries(scope.problem, structure):
+        arguments.append("diagonal=True")
+    elif found is not None:
+        functions.append(derivatives(scope, found))
+        arguments.append("derivatives=derivatives")
+    if variant.auxiliaries:
+        functions.append(own(scope, variant.auxiliaries))
+        arguments.append("own=own")
+    return Form(tuple(functions), tuple(arguments))
+
+
+def positive_entries(scope: Scope, names: frozenset[str]) -> str:
+    function = Function(scope)
+    parts = [
+        f"    {'jnp.ones' if v.name in names else 'jnp.zeros'}({function.dim(count(v.type.shape))}, bool),"
+        f"  # {scope.names[v.name]}"
+        for v in scope.problem.unknowns
+    ]
+    function.returns("return jnp.concatenate([", *parts, "])")
+    return function.text("inside(params)", "Which of the unknown numbers must be positive.", unknowns=None)
 
 
 def derivatives(scope: Scope, found: Quadratic) -> str:
@@ -387,6 +425,7 @@ FORMS: dict[str, Callable[[Scope, Variant], Form]] = {
     "equations": equations,
     "map": fixed_map,
     "projection": projection,
+    "constrained": constrained,
     "separable": separable,
     "composite": composite,
 }

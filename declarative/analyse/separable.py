@@ -11,7 +11,7 @@ from declarative.analyse.scope import Memo
 from declarative.analyse.structure import Structure
 from declarative.analyse.terms import ZERO, add, apply, is_zero, mul, terms
 from declarative.atoms import ATOMS
-from declarative.ir import Apply, Dual, Expr, Minimize, Problem, Unknown
+from declarative.ir import Apply, Constraint, Dual, Expr, Inequality, Minimize, Problem, Unknown
 from declarative.walk import names
 
 
@@ -29,6 +29,24 @@ def separable(problem: Problem, structure: Structure) -> Separable | None:
         return None
     found = bounds(problem, structure)
     return None if found is None else Separable(tuple((one.lower, one.upper) for one in found))
+
+
+def by_entries(problem: Problem, structure: Structure) -> bool:
+    """Whether objective, inequalities and equalities are affine, or sums of functions of one entry each."""
+    statement = problem.statement
+    if not isinstance(statement, Minimize):
+        return False
+    unknowns = {variable.name: Unknown(variable.name, variable.type) for variable in problem.unknowns}
+    constrained = [s for c in problem.constraints if not structure.affine_constraint(c) for s in _sides(c)]
+    return all(
+        structure.constant(term.core) or _of_entries(term.core, unknowns, structure)
+        for body in (statement.value, *constrained)
+        for term in terms(body, structure.constant)
+    )
+
+
+def _sides(constraint: Constraint) -> tuple[Expr, ...]:
+    return (constraint.left, constraint.right) if isinstance(constraint, Inequality) else ()
 
 
 def bounds(problem: Problem, structure: Structure) -> tuple[Bounds, ...] | None:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from declarative.analyse import Class, structure_of
-from declarative.ir import Inequality, Minimize
+from declarative.analyse.domain import implied, inside
+from declarative.ir import Equality, Inequality, Minimize
 from declarative.plan.engine import Accept, Refuse, Variant
 from declarative.rewrite.conic import obstacle
 
@@ -131,6 +132,24 @@ def composite(*names: str) -> Rule:
 def conic_form(variant: Variant) -> str | None:
     """All constraints are affine, or memberships of affine expressions in cones; the objective is quadratic."""
     return obstacle(variant.problem, structure_of(variant.problem))
+
+
+def smooth_constraints(variant: Variant) -> str | None:
+    """There are constraints, and all are explicit (in)equalities; the domain is x > 0 for some unknowns x."""
+    problem, facts = variant.problem, variant.facts
+    if not facts.constrained:
+        return "there are no constraints"
+    if not facts.smooth:
+        return "not all of it is twice differentiable"
+    declared = any(variable.properties or variable.within for variable in problem.unknowns)
+    if declared or not all(isinstance(c, Equality | Inequality) for c in problem.constraints):
+        return "a constraint is neither an equality nor an inequality"
+    positive = inside(problem, structure_of(problem))
+    if positive is None:
+        return "a function's domain is not that some unknowns are positive"
+    if any(implied(constraint, positive) for constraint in problem.constraints):
+        return "a constraint says again that an unknown is positive"
+    return None
 
 
 def no_extern(variant: Variant) -> str | None:

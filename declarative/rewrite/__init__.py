@@ -3,6 +3,7 @@
     arrays     comprehensions and quantified rows -> arrays, before all analysis
     sets       polyhedral sets and properties -> constraints
     epigraph   piecewise-linear atoms -> auxiliary unknowns and constraints
+    smooth     kinks and domains -> constraints and auxiliaries, smooth convex functions stay
     conic      every other curved atom and set too -> memberships of affine expressions in cones
     quadratic  the symbolic data of a quadratic program, for the emitter
 
@@ -17,21 +18,28 @@ from collections.abc import Callable
 from declarative.analyse import Facts, analyse, structure_of
 from declarative.analyse.structure import Structure
 from declarative.ir import Minimize, Problem
-from declarative.rewrite import arrays, conic, epigraph, sets
+from declarative.rewrite import arrays, conic, epigraph, sets, smooth
 from declarative.rewrite.variant import Variant as Variant
+
+SMOOTH = "kinks and domains by auxiliaries, smooth functions kept"
 
 Rule = Callable[[Problem, Structure], Problem | None]
 
 RULES: tuple[tuple[str, Rule], ...] = (
     ("sets as constraints", sets.expand),
     ("piecewise-linear atoms by auxiliaries", epigraph.lift),
+    (SMOOTH, smooth.lift),
     ("curved functions and sets as cones", conic.lift),
 )
 """What is done, in words for the user, in the order in which it is done."""
 
+BRANCHES = frozenset({SMOOTH})
+"""Those after which the next starts again from what was before them."""
+
 
 def rewrite(problem: Problem, facts: Facts) -> tuple[Variant, ...]:
-    """The problem itself, in arrays, then the result of each rule that applied, on top of those before it."""
+    """The problem itself, in arrays, then the result of each rule that applied, on top of those before it
+    that are no branches."""
     vectorised = arrays.vectorise(problem, structure_of(problem))
     if vectorised is None:
         variants = [Variant(problem, facts)]
@@ -45,4 +53,5 @@ def rewrite(problem: Problem, facts: Facts) -> tuple[Variant, ...]:
         if changed is not None:
             added = len(changed.unknowns) - len(problem.unknowns)
             variants.append(Variant(changed, analyse(changed), (*last.steps, name), added))
+            last = last if name in BRANCHES else variants[-1]
     return tuple(variants)

@@ -65,18 +65,27 @@ def lift(problem: Problem, structure: Structure) -> Problem | None:
     return _lifted(problem, structure)
 
 
+def lift_smooth(problem: Problem, structure: Structure) -> Problem | None:
+    """The same, where smooth convex functions may stay."""
+    return _lifted(problem, structure, smooth=True)
+
+
 def lift_cones(problem: Problem, structure: Structure) -> Problem | None:
     """The problem with every curved atom and every set lifted; None if there is none, or one without conic form."""
     return _lifted(problem, structure, cones=True)
 
 
 def _lifted(
-    problem: Problem, structure: Structure, cones: bool = False, quadratic: bool = True
+    problem: Problem,
+    structure: Structure,
+    cones: bool = False,
+    quadratic: bool = True,
+    smooth: bool = False,
 ) -> Problem | None:
     statement = problem.statement
     if not isinstance(statement, Minimize):
         return None
-    lifting = _Lifting(structure, _names(problem), cones)
+    lifting = _Lifting(structure, _names(problem), cones, smooth)
     try:
         unknowns, declared = lifting.declarations(problem.unknowns)
         value = lifting.relax(statement.value, statement.sense, _Place(quadratic=quadratic))
@@ -134,6 +143,7 @@ class _Lifting:
     structure: Structure
     taken: set[str]
     cones: bool = False
+    smooth: bool = False
     unknowns: list[Variable] = field(default_factory=list)
     rows: list[Constraint] = field(default_factory=list)
     known: dict[tuple[int, int, _Place], tuple[Expr, Expr]] = field(default_factory=dict)
@@ -241,6 +251,8 @@ class _Lifting:
             return expr
         key = (id(expr), side, place)
         if key not in self.known:
+        if self.smooth and self.structure.smooth(expr) and right(expr):
+            return expr
             self.known[key] = (expr, self._relaxed(expr, side, place))
         return self.known[key][1]
 
@@ -380,6 +392,8 @@ class _Lifting:
         """What the atom's conic form says; `bound` is what it must not exceed, if the form is to hold that."""
         if not self.cones or not isinstance(expr, Apply):
             raise _Cannot
+        if self.smooth and isinstance(expr, Apply) and ATOMS[expr.atom].smooth:
+            return replace(expr, args=tuple(self._arguments(expr, side, place.affine)))
         simpler = spelt(expr, self.structure)
         if simpler is not None:
             return self.relax(simpler, side, place)

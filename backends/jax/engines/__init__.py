@@ -20,6 +20,7 @@ from declarative.plan.predicates import (
     quadratic,
     residuals,
     smooth,
+    smooth_constraints,
     unconstrained,
 )
 
@@ -100,6 +101,14 @@ ENGINES = (
         cost=10,
         why="dense linear or convex quadratic program",
         dense=True,
+    ),
+    ByRules(
+        "nonlinear",
+        "jax",
+        "constrained",
+        rules=(minimisation, convex, smooth_constraints),
+        cost=12,
+        why="smooth and convex: interior point with second derivatives, no cones",
     ),
     ByRules(
         "first_order",

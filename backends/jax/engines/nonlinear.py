@@ -1,0 +1,107 @@
+"""Smooth convex minimisation with constraints: an interior point near the solution, then Newton's method.
+
+Equalities are affine, inequalities smooth and convex; the objective may be defined for positive entries of
+some unknowns alone. Without inequalities it is Newton's method from a start that need not be feasible; with
+them a primal-dual interior point shows which are active, and Newton's method then takes those as equations.
+Statuses: `solved` if the optimality conditions hold to the tolerance (`program.residual`, default 1e-8 in
+float64, 1e-4 in float32), `inaccurate` if to its square root.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from declarative.backends.jax import iteration
+from declarative.backends.jax.forms import Quadratic
+from declarative.backends.jax.qp import regular, scaling
+from declarative.backends.jax.smooth import active, interior
+from declarative.backends.jax.smooth.program import Program
+from declarative.layer.contract import Params, Point, Root, SolveOptions
+
+MAX_ITER = 200
+
+Function = Callable[[Array, Params], Array]
+"""Of the flat unknowns and the parameters."""
+
+
+class Solver:
+    """`derivatives(z, p)` gives gradient and Hessian of the cost; `diagonal` says that all Hessians are, and
+    `inside(p)` which entries must be positive for the cost to be defined."""
+
+    def __init__(
+        self,
+        cost: Function,
+        size: Callable[[Params], int],
+        equalities: Function | None = None,
+        inequalities: Function | None = None,
+        inside: Callable[[Params], Array] | None = None,
+        derivatives: Callable[[Array, Params], tuple[Array, Array]] | None = None,
+        diagonal: bool = False,
+        own: Callable[[Params], int] | None = None,
+    ):
+        self._cost, self._size, self._own = cost, size, own
+        self._equalities, self._inequalities = equalities, inequalities
+        self._inside, self._derivatives, self._diagonal = inside, derivatives, diagonal
+
+    def solve(self, p: Params, start: Array | None, options: SolveOptions) -> Root:
+        first = iteration.initial(p, self._size(p), start)
+        program = self._program(p, first)
+        if program.inside is not None:
+            first = jnp.where(program.inside & ~(first > 0), 1, first)
+        tol = iteration.tolerance(options, first.dtype, 1e-8, 1e-4)
+        limit = options.max_iter or MAX_ITER
+        state = interior.iterate(program, first, tol / 10, limit)
+        now, error = state.now, state.error
+        y = Point(now.x, now.y, now.z)
+        fixed = active.Fixed(now.z > now.s, state.factor)
+        if y.ineq.size:
+            y, fixed, error = active.polish(program, y, now.s, error)
+        code = iteration.verdict(error, tol, state.steps, limit)
+        return Root(y, fixed, code, state.steps, error)
+
+    def optimality(self, y: Point, p: Params, fixed: active.Fixed) -> Point:
+        def lagrangian(x: Array) -> tuple[Array, tuple[Array, Array]]:
+            missed, above = self._constraints(x, p)
+            return self._cost(x, p) + y.eq @ missed + y.ineq @ above, (missed, above)
+
+        slope, (missed, above) = jax.grad(lagrangian, has_aux=True)(y.z)
+        return Point(slope, missed, jnp.where(fixed.active, above, y.ineq))
+
+    def linear(self, y: Point, p: Params, fixed: active.Fixed) -> tuple[active.Map, active.Map]:
+        return active.linear(self._program(p, y.z), y, fixed)
+
+    def regularity(self, y: Point, p: Params, fixed: active.Fixed) -> Array:
+        """Of the quadratic program that the problem looks like at the solution."""
+        program, x = self._program(p, y.z), y.z
+        local, H = program.at(x), program.curvature(x, y.ineq)
+        count = y.eq.size
+        A, G = local.E[:count], local.E[count:]
+        times = H * x if H.ndim == 1 else H @ x
+        P = jnp.diag(H) if H.ndim == 1 else H
+        data = Quadratic(P, local.slope - times, A, A @ x - local.eq, G, G @ x - local.ineq)
+        problem = scaling.equilibrated(data)
+        z = jnp.concatenate([y.eq, y.ineq]) * problem.cost / problem.rows
+        rows = jnp.concatenate([jnp.ones(count, bool), fixed.active])
+        own = None if self._own is None else self._own(p)
+        return regular.regularity(problem, count, rows, x / problem.columns, z, own)
+
+    def _program(self, p: Params, x: Array) -> Program:
+        equal, unequal, derivatives = self._equalities, self._inequalities, self._derivatives
+        origin, none = jnp.zeros_like(x), jnp.zeros(0, x.dtype)
+        return Program(
+            cost=lambda x: self._cost(x, p),
+            inequalities=(lambda x: none) if unequal is None else lambda x: unequal(x, p),
+            A=jnp.zeros((0, x.size), x.dtype) if equal is None else jax.jacrev(equal)(origin, p),
+            b=none if equal is None else -equal(origin, p),
+            inside=None if self._inside is None else self._inside(p),
+            hessian=None if derivatives is None else lambda x: derivatives(x, p)[1],
+            diagonal=self._diagonal,
+        )
+
+    def _constraints(self, x: Array, p: Params) -> tuple[Array, Array]:
+        none = jnp.zeros(0, x.dtype)
+        return tuple(none if f is None else f(x, p) for f in (self._equalities, self._inequalities))  # type: ignore[return-value]

@@ -1,0 +1,1 @@
+"""Parts of the engine for smooth convex programs: evaluation, linear systems, iteration, active rows."""
