@@ -33,6 +33,12 @@ def svec(X: Array) -> Array:
 def smat(rows: Array, order: int) -> Array:
     """The symmetric matrices of such rows. [..., n * (n + 1) / 2] -> [..., n, n]"""
     first, second = np.triu_indices(order)
-    entries = rows * jnp.where(first == second, 1.0, np.sqrt(0.5))
-    whole = jnp.zeros((*rows.shape[:-1], order, order), rows.dtype)
-    return whole.at[..., first, second].set(entries).at[..., second, first].set(entries)
+    return symmetric(rows * jnp.where(first == second, 1.0, np.sqrt(0.5)), order)
+
+
+def symmetric(entries: Array, order: int) -> Array:
+    """Symmetric matrices of the columns of their lower triangle. [..., n * (n + 1) / 2] -> [..., n, n]"""
+    first, second = np.triu_indices(order)
+    place = np.zeros((order, order), int)
+    place[first, second] = place[second, first] = np.arange(first.size)
+    return entries[..., place]

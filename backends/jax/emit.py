@@ -8,9 +8,10 @@ from declarative import ir
 from declarative.backends.jax.conic_data import matrices, members, rows
 from declarative.backends.jax.functions import FORMS, rows_shape
 from declarative.backends.jax.printer import reads_data, tidy
-from declarative.backends.jax.writer import Function, Scope, comment, count, scope_of
+from declarative.backends.jax.writer import Function, Scope, comment, count, scope_of, stored
 from declarative.dims import Dim
 from declarative.plan import Choice
+from declarative.rewrite.cones import PACKED
 
 PACKAGES = {"jax": "declarative.backends.jax.engines", "cvxpy": "declarative.backends.cvxpy"}
 """Where the module of an engine's name holds its `Solver`."""
@@ -80,12 +81,14 @@ def unpack(scope: Scope) -> str:
     function = Function(scope)
     start, parts = Dim(()), []
     for unknown in scope.problem.unknowns:
-        stop = start + count(unknown.type.shape)
+        stop = start + stored(unknown)
         if unknown.type.shape:
             first = function.dim(start) if start.terms else ""
             last = function.dim(stop) if unknown is not scope.problem.unknowns[-1] else ""
             piece = f"flat[{first}:{last}]" if first or last else "flat"
-            if len(unknown.type.shape) > 1:
+            if PACKED in unknown.properties:
+                piece = f"rt.symmetric({piece}, {function.dim(unknown.type.shape[0])})"
+            elif len(unknown.type.shape) > 1:
                 piece += f".reshape({', '.join(function.dim(dim) for dim in unknown.type.shape)})"
         else:
             piece = f"flat[{function.dim(start)}]"

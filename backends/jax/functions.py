@@ -13,7 +13,7 @@ from declarative.analyse.domain import inside
 from declarative.analyse.separable import by_entries
 from declarative.analyse.separable import slopes as entry_derivatives
 from declarative.backends.jax.printer import tidy
-from declarative.backends.jax.writer import Function, Scope, comment, count
+from declarative.backends.jax.writer import Function, Scope, comment, count, stored
 from declarative.dims import Dim
 from declarative.plan.engine import Variant
 from declarative.walk import walk
@@ -128,9 +128,9 @@ def factors(scope: Scope, found: LowRank) -> str:
 
 
 def own(scope: Scope, auxiliaries: int) -> str:
-    shapes = [unknown.type.shape for unknown in scope.problem.unknowns[:-auxiliaries]]
+    unknowns = scope.problem.unknowns[:-auxiliaries]
     function = Function(scope)
-    function.returns(f"return {function.dim(sum(map(count, shapes), Dim(())))}")
+    function.returns(f"return {function.dim(sum(map(stored, unknowns), Dim(())))}")
     doc = "How many of the unknown numbers are the user's; auxiliary ones follow."
     return function.text("own(params)", doc, unknowns=None)
 

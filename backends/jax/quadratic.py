@@ -10,6 +10,7 @@ from declarative.backends.jax import functions as write
 from declarative.backends.jax.printer import tidy
 from declarative.backends.jax.writer import Function, Scope, count
 from declarative.dims import Dim
+from declarative.rewrite.cones import PACKED
 from declarative.rewrite.quadratic import Form, Row, extract
 
 DERIVED = {
@@ -34,6 +35,8 @@ def data(scope: Scope) -> dict[str, str]:
 
 def known(scope: Scope) -> tuple[dict[str, str], Function]:
     """P, q, A, b, G, h as texts, by name, in a function that has made the assignments which they read."""
+    if any(PACKED in unknown.properties for unknown in scope.problem.unknowns):
+        return _derived(scope), Function(scope)  # formulas are for whole matrices
     form = extract(scope.problem, structure_of(scope.problem))
     function = Function(scope, _known(form))
     text: dict[str, str | None] = {"P": _hessian(function, form), "q": _gradient(function, form)}
@@ -42,6 +45,15 @@ def known(scope: Scope) -> tuple[dict[str, str], Function]:
         rows = list(zip([row for row in form.rows if row.kind == kind], kept, strict=True))
         text[matrix], text[side] = _matrix(function, rows), _right(function, rows)
     return {name: DERIVED[name] if found is None else tidy(found) for name, found in text.items()}, function
+
+
+def _derived(scope: Scope) -> dict[str, str]:
+    """All of them by differentiation."""
+    found = dict(DERIVED)
+    for _, matrix, side, kind in SIDES:
+        if not any(isinstance(constraint, kind) for constraint in scope.problem.constraints):
+            found[matrix], found[side] = "jnp.zeros((0, size(params)))", "jnp.zeros(0)"
+    return found
 
 
 def helpers(scope: Scope, text: Mapping[str, str]) -> dict[str, str]:

@@ -35,6 +35,7 @@ from declarative.backends.jax.cone_rows import POWER as POWER
 from declarative.backends.jax.cone_rows import first as first
 from declarative.backends.jax.cone_rows import smat as smat
 from declarative.backends.jax.cone_rows import svec as svec
+from declarative.backends.jax.cone_rows import symmetric as symmetric
 from declarative.backends.jax.cone_rows import triangle as triangle
 from declarative.backends.jax.forms import Cones, Conic, Quadratic
 from declarative.backends.jax.matrix_functions import det as det

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from declarative import ir
 from declarative.backends.jax.names import identifiers
-from declarative.backends.jax.printer import Block, Printer
+from declarative.backends.jax.printer import Block, Printer, dim_text
 from declarative.backends.jax.sizes import Reading, readings
 from declarative.dims import Dim
+from declarative.rewrite.cones import PACKED
 from declarative.walk import walk
 
 
@@ -30,7 +31,7 @@ class Scope:
 
     @property
     def size(self) -> Dim:
-        return sum((count(v.type.shape) for v in self.problem.unknowns), Dim(()))
+        return sum(map(stored, self.problem.unknowns), Dim(()))
 
 
 def scope_of(problem: ir.Problem) -> Scope:
@@ -43,9 +44,23 @@ def scope_of(problem: ir.Problem) -> Scope:
         *(extern.name for extern in problem.externs),
         *binders,
     ]
-    names = dict(identifiers(spoken))
+    packed = [unknown for unknown in problem.unknowns if PACKED in unknown.properties]
+    names = dict(identifiers([*spoken, *(_triangle(unknown) for unknown in packed)]))
     static = frozenset(p.name for p in problem.params if "static" in p.properties)
-    return Scope(problem, names, readings(problem.params, static, names))
+    sizes = readings(problem.params, static, names)
+    orders = [(_triangle(unknown), unknown.type.shape[0]) for unknown in packed]
+    triangles = (Reading(name, (), f"rt.triangle({dim_text(n, names)})", n.names) for name, n in orders)
+    return Scope(problem, names, (*sizes, *triangles))
+
+
+def stored(unknown: ir.Variable) -> Dim:
+    """How many of the flat numbers an unknown takes."""
+    return Dim.of(_triangle(unknown)) if PACKED in unknown.properties else count(unknown.type.shape)
+
+
+def _triangle(unknown: ir.Variable) -> str:
+    """The name of the number of entries in the triangle of a symmetric unknown."""
+    return f"entries of {unknown.name}"
 
 
 def count(shape: tuple[Dim, ...]) -> Dim:

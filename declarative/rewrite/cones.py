@@ -3,10 +3,11 @@
     find x in soc, psd, exp_cone, power_cone(a)      x in that cone
     find x in ball(r)                                concat(r, x) in soc
     find x in ball(r, p)                             norm_p(x) <= r, which `epigraph` takes apart
-    find X: psd, pd                                  X == X', X in psd      `pd` is closed to this as well
-    find X: symmetric, skew, diagonal                X == X', X == -X', entries off the diagonal 0
+    find X: psd, pd                                  X symmetric, X in psd  `pd` is closed to this as well
+    find X: skew, diagonal                           X == -X', entries off the diagonal 0
 
-Of each equation between entries one copy is kept, so that the rows stay independent.
+A symmetric unknown stays one, and is stored by its triangle alone. Of each equation between entries one copy is
+kept, so that the rows stay independent.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ from declarative.ir import (
 from declarative.walk import constant as number
 
 Fresh = Callable[[str], str]
+PACKED = "packed"
+"""The property of a symmetric unknown that is stored by its triangle."""
 CONES = frozenset({"soc", "psd", "exp_cone", "power_cone"})
 
 
@@ -44,10 +47,8 @@ def declaration(variable: Variable, fresh: Fresh) -> tuple[Variable, list[Constr
     properties, within = set(variable.properties), variable.within
     found: list[Constraint] = []
     definite = bool(properties & {"psd", "pd"}) or (within is not None and within.name == "psd")
-    if definite or "symmetric" in properties:
-        found.append(_mirrored(x, 1, fresh))
     if "skew" in properties:
-        found += [_mirrored(x, -1, fresh), Equality(apply("diag", x), ZERO, span=x.span)]
+        found += [_mirrored(x, fresh), Equality(apply("diag", x), ZERO, span=x.span)]
     if "diagonal" in properties:
         found += [_empty(x, upper, fresh) for upper in (True, False)]
     if definite:
@@ -58,7 +59,9 @@ def declaration(variable: Variable, fresh: Fresh) -> tuple[Variable, list[Constr
             found += rows
     if within is not None and (definite or found):
         within = None
-    kept = properties - {"psd", "pd", "symmetric", "skew", "diagonal"}
+    kept = properties - {"psd", "pd", "skew", "diagonal"}
+    if definite or "symmetric" in properties:
+        kept |= {"symmetric", PACKED}
     return replace(variable, properties=frozenset(kept), within=within), found
 
 
@@ -92,12 +95,10 @@ def _above(x: Expr, fresh: Fresh) -> tuple[Binder, Binder, Expr]:
     return first, second, Apply("less", (Bound(first.name), Bound(second.name)), Type("bool"))
 
 
-def _mirrored(x: Expr, sign: int, fresh: Fresh) -> Constraint:
-    """X[i, j] == sign * X[j, i] above the diagonal."""
+def _mirrored(x: Expr, fresh: Fresh) -> Constraint:
+    """X[i, j] == -X[j, i] above the diagonal."""
     i, j, above = _above(x, fresh)
-    flipped = _entry(x, j, i)
-    right = flipped if sign > 0 else neg(flipped)
-    return Equality(_entry(x, i, j), right, binders=(i, j), where=above, span=x.span)
+    return Equality(_entry(x, i, j), neg(_entry(x, j, i)), binders=(i, j), where=above, span=x.span)
 
 
 def _empty(x: Expr, upper: bool, fresh: Fresh) -> Constraint:

@@ -15,7 +15,7 @@ from declarative.analyse.structure import Structure
 from declarative.atoms import ATOMS, Curvature
 from declarative.ir import Apply, Membership, Minimize, Problem, Semidefinite
 from declarative.rewrite import forms
-from declarative.rewrite.cones import CONES
+from declarative.rewrite.cones import CONES, PACKED
 from declarative.rewrite.epigraph import lift_cones
 from declarative.rewrite.spelling import spelt
 from declarative.walk import constant as number
@@ -34,7 +34,10 @@ def lift(problem: Problem, structure: Structure) -> Problem | None:
 def obstacle(problem: Problem, structure: Structure) -> str | None:
     """None where a conic program says all of it, else why not, in words after 'because'."""
     statement = problem.statement
-    plain = not any(variable.properties or variable.within for variable in problem.unknowns)
+    plain = all(
+        variable.within is None and variable.properties in (frozenset(), {"symmetric", PACKED})
+        for variable in problem.unknowns
+    )
     quadratic = isinstance(statement, Minimize) and structure.degree(statement.value) is not None
     if plain and quadratic and all(_conic(constraint, structure) for constraint in problem.constraints):
         return None

@@ -157,8 +157,9 @@ class _Lifting:
             return list(unknowns), []
         pairs = [cones.declaration(variable, self.fresh) for variable in unknowns]
         found = [constraint for _, rows in pairs for constraint in rows]
-        self.changed = self.changed or bool(found)
-        return [variable for variable, _ in pairs], found
+        changed = [variable for variable, _ in pairs]
+        self.changed = self.changed or changed != list(unknowns)
+        return changed, found
 
     def constraint(self, constraint: Constraint) -> list[Constraint]:
         if self.cones and isinstance(constraint, Membership):

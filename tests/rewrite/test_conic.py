@@ -88,7 +88,6 @@ CASES = {
         "X: psd real[n, n]\n  minimize eig_max(X + S)\n  subject to c: X >> S",
         """minimize t1
   subject to
-    X[i1, j1] == X[j1, i1] for i1 in n for j1 in n where i1 < j1
     X in psd
     c: X >> S
     t1 * eye(n) >> X + S""",
@@ -99,8 +98,6 @@ CASES = {
   subject to
     sum(t3, axis = 1) <= 1
     stack(X' - r, ones(n, m), t3, axis = 2) in exp_cone
-    t1[i1, i2] == t1[i2, i1] for i1 in m for i2 in m where i1 < i2
-    t2[i3, i4] == t2[i4, i3] for i3 in n for i4 in n where i3 < i4
     concat(concat(t1, X, axis = 1), concat(X', t2, axis = 1)) in psd""",
     ),
     "huber keeps its square": (
