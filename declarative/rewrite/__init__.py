@@ -47,8 +47,8 @@ def rewrite(problem: Problem, facts: Facts) -> tuple[Variant, ...]:
         variants = [Variant(vectorised, analyse(vectorised), ("comprehensions as arrays",))]
     if not isinstance(problem.statement, Minimize):
         return tuple(variants)
+    last = variants[0]
     for name, rule in RULES:
-        last = variants[-1]
         changed = rule(last.problem, structure_of(last.problem))
         if changed is not None:
             added = len(changed.unknowns) - len(problem.unknowns)

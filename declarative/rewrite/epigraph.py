@@ -244,10 +244,11 @@ class _Lifting:
     def relax(self, expr: Expr, side: int, place: _Place) -> Expr:
         """An expression that bounds `expr` from above (side 1) or below (-1), and can be equal to it."""
         degree, curvature = self.structure.degree(expr), self.structure.curvature
+        right = curvature.convex if side > 0 else curvature.concave
         if degree is not None and degree < 2:
             return expr
         if degree is not None and place.quadratic:
-            if not (curvature.convex(expr) if side > 0 else curvature.concave(expr)):
+            if not right(expr):
                 raise _Cannot  # convex only together with what it is added to
             return expr
         key = (id(expr), side, place)
