@@ -18,11 +18,11 @@ from jax import Array, lax
 from declarative.backends.jax.conic import kkt
 from declarative.backends.jax.conic.cones import grouped
 from declarative.backends.jax.conic.cones.cone import Cone, Nonsymmetric, Symmetric
-from declarative.backends.jax.conic.product import join, mapped, split
+from declarative.backends.jax.conic.product import join, split
 from declarative.backends.jax.conic.scaling import Scaled
 
 SHORT_STEP = 1e-6  # below it the iteration has stalled
-STALLS = 3  # short steps in a row before giving up
+STALLS = 3  # short or failed steps in a row before giving up
 PATIENCE = 20  # steps without a better point before giving up,
 ENOUGH = 2  # and where the tolerance is met
 FAIR = 1e-8  # residual of a certificate that is believed where there is no solution
@@ -45,7 +45,7 @@ class State(NamedTuple):
     best: Iterate
     error: Array  # of `best`
     steps: Array
-    stalls: Array  # short steps in a row
+    stalls: Array  # short or failed steps in a row
     waiting: Array  # steps since `best`
     delta: Array  # regularisation, raised where a factorisation fails
     infeasible: Array  # how well `now` proves it: the residual of the certificate, inf where it is none
@@ -115,7 +115,7 @@ def _advance(problem: Scaled, cones: tuple[Cone, ...], state: State) -> State:
         best=_choose(improved, now, state.best),
         error=jnp.where(improved, error, state.error),
         steps=state.steps + 1,
-        stalls=jnp.where(short, state.stalls + 1, jnp.where(healthy, 0, state.stalls)),
+        stalls=jnp.where(short | ~healthy, state.stalls + 1, 0),
         waiting=jnp.where(improved | ~healthy, 0, state.waiting + 1),
         delta=jnp.where(healthy, state.delta, 100 * state.delta),
         infeasible=infeasible,
@@ -142,9 +142,9 @@ def _step(problem: Scaled, cones: tuple[Cone, ...], now: Iterate, delta: Array) 
         """The direction that leaves `keep` of the residuals and takes s o z by `shift`, tau * kappa by `tk`;
         then what the corrector is to do after it."""
         keep, shift, tk = carry[:3]
-        (x1, x2), (z1, z2) = solve(jnp.stack([-keep * r_x, -q]), jnp.stack([shift - keep * r_z, b]))
-        weighted = mapped(cones, lambda c, w, v: c.times(w, v), scalings, z2[zero:])
-        fall = -((x2 - xi) @ P @ (x2 - xi)) - z2[zero:] @ weighted - kappa / tau
+        found = solve(jnp.stack([-keep * r_x, -q]), jnp.stack([shift - keep * r_z, b]))
+        (x1, x2), (z1, z2) = found.x, found.z
+        fall = -((x2 - xi) @ P @ (x2 - xi)) - found.energy[1] - kappa / tau
         # Both are the same where the system is solved; they differ where it is singular, along an
         # unknown that only the objective sees: there x2 is long, and tau must fall.
         fall = jnp.minimum(fall, (2 * curved + q) @ x2 + b @ z2 - xi @ curved - kappa / tau)

@@ -1,97 +1,107 @@
-"""Solves with [P A'; A -H], H the scaling of the cones and zero on the zero rows.
+"""Solves with [P A'; A -(H + delta)], H the scaling of the cones and zero on the zero rows.
 
-By Cholesky of P + (NA)'NA for N'N = (H + delta)^-1, then of the zero rows' Schur complement, both lifted
-by delta; refinement against the matrix itself takes the lifts out.
+By Cholesky of P + (NA)'NA for N'N = (H + delta)^-1, then of the zero rows' Schur complement. On the cones'
+rows delta stays: it is a proximal term on their multipliers, which does not move the solution (Friedlander
+and Orban, 2012). Elsewhere refinement takes it out: those equations carry the feasibility of the next point.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
 from declarative.backends.jax import linalg
 from declarative.backends.jax.conic.cones.cone import Cone
-from declarative.backends.jax.conic.product import join, mapped
+from declarative.backends.jax.conic.product import mapped
 from declarative.backends.jax.conic.scaling import Scaled
 
 REFINEMENTS = 6
-ENOUGH = 1e2  # refinement ends at so many eps
-
-Solve = Callable[[Array, Array], tuple[Array, Array]]
+ENOUGH = 16  # refinement ends at a residual of so many eps
 
 
-def factorised(problem: Scaled, cones: tuple[Cone, ...], scalings: list[Any], delta: Array) -> Solve:
+class Solution(NamedTuple):
+    """One for each right-hand side."""
+
+    x: Array  # [k, n]
+    z: Array  # [k, kept]
+    energy: Array  # [k], z'(H + delta) z
+
+
+class Residual(NamedTuple):
+    slope: Array  # [k, n]
+    zero: Array  # [k, zero]
+
+
+def factorised(
+    problem: Scaled, cones: tuple[Cone, ...], scalings: list[Any], delta: Array
+) -> Callable[[Array, Array], Solution]:
     """A function that solves for right-hand sides that are the rows of r [k, n] and t [k, kept]."""
-    approximate = _regularised(problem, cones, scalings, delta)
-    P, A, zero = problem.P, problem.A, problem.cones.zero
-    M = jnp.concatenate([P, A])
+    zero, n = problem.cones.zero, problem.q.shape[0]
+    E, G = problem.A[:zero], problem.A[zero:]
+    M = jnp.concatenate([problem.P, problem.A])
 
-    def left(r: Array, t: Array, x: Array, z: Array) -> tuple[Array, Array]:
-        slope = jnp.concatenate([x, z], axis=1) @ M
-        curved = [mapped(cones, lambda c, w, v: c.times(w, v), scalings, row[zero:]) for row in z]
-        rows = t - x @ A.T
-        return r - slope, rows.at[:, zero:].add(jnp.stack(curved)) if cones else rows
+    def whiten(v: Array) -> Array:
+        return mapped(cones, lambda cone, scaling, part: cone.whitened(scaling, part), scalings, v)
 
-    def solve(r: Array, t: Array) -> tuple[Array, Array]:
-        scale = jnp.maximum(jnp.max(jnp.abs(r), axis=1), jnp.max(jnp.abs(t), axis=1, initial=0))
-        scale = jnp.where(scale > 0, scale, 1)[:, None]
-        floor = ENOUGH * float(jnp.finfo(r.dtype).eps)
+    def unwhiten(v: Array) -> Array:
+        return mapped(cones, lambda cone, scaling, part: cone.unwhitened(scaling, part), scalings, v)
+
+    B = whiten(G)
+    # E'E does not change the solution and keeps the matrix definite in directions that only E sees.
+    H = problem.P + delta * jnp.eye(n, dtype=delta.dtype) + B.T @ B
+    L = linalg.cholesky(H + E.T @ E if zero else H)
+    Y = linalg.forward(L, E.T) if zero else E.T
+    S = linalg.cholesky(Y.T @ Y + delta * jnp.eye(zero, dtype=delta.dtype)) if zero else H
+
+    def approximate(rhs: Residual) -> tuple[Array, Array]:
+        """Columns (x, multipliers of the zero rows)."""
+        r, a = rhs.slope.T, rhs.zero.T
+        if not zero:
+            return linalg.cholesky_solve(L, r), a
+        lifted = linalg.forward(L, r + E.T @ a)
+        y = linalg.cholesky_solve(S, Y.T @ lifted - a)
+        return linalg.forward(L, lifted - Y @ y, transposed=True), y
+
+    def solve(r: Array, t: Array) -> Solution:
+        a, g = t[:, :zero], whiten(t[:, zero:].T)
+
+        def completed(x: Array, y: Array) -> tuple[Solution, Residual, Array]:
+            """The multipliers of the cones' rows, the residuals of the other equations, and their size."""
+            whitened = B @ x - g
+            z = jnp.concatenate([y, unwhiten(whitened)]).T
+            left = Residual(r - jnp.concatenate([x.T, z], axis=1) @ M, a - x.T @ E.T)
+            scale = _largest(r) + _largest(x.T) + _largest(z)
+            size = jnp.max(jnp.maximum(_largest(left.slope), _largest(left.zero)) / scale)
+            return Solution(x.T, z, jnp.sum(whitened * whitened, axis=0)), left, size
 
         def going(carry: Any) -> Array:
-            step, _, _, error, previous = carry
+            step, _, _, _, error, previous = carry
             return (step < REFINEMENTS) & ~(error >= previous / 2) & (error > floor)
 
         def improve(carry: Any) -> Any:
-            step, point, remains, error, _ = carry
-            moved = tuple(map(jnp.add, point, approximate(*remains)))
-            now = left(r, t, *moved)
-            size = jnp.max(jnp.concatenate([jnp.abs(part / scale) for part in now], axis=1))
-            better = (size < error) | (step == 0)
-            keep = lambda new, old: tuple(jnp.where(better, a, b) for a, b in zip(new, old, strict=True))  # noqa: E731
-            return step + 1, keep(moved, point), keep(now, remains), jnp.where(better, size, error), error
+            step, (x, y), solution, left, error, _ = carry
+            dx, dy = approximate(left)
+            moved = x + dx, y + dy
+            found = completed(*moved)
+            new, old = (moved, *found), ((x, y), solution, left, error)
+            better = (found[2] < error) | (step == 0)
+            kept = jax.tree.map(lambda one, other: jnp.where(better, one, other), new, old)
+            return step + 1, *kept, error
 
+        floor = ENOUGH * float(jnp.finfo(r.dtype).eps)
         one = jnp.ones_like(delta)
-        start = jnp.asarray(0), (jnp.zeros_like(r), jnp.zeros_like(t)), (r, t), one, jnp.inf * one
-        return lax.while_loop(going, improve, start)[1]
+        empty = Solution(jnp.zeros_like(r), jnp.zeros_like(t), jnp.zeros_like(r[:, 0]))
+        first = Residual(r + (B.T @ g).T, a)
+        point = jnp.zeros_like(r.T), jnp.zeros_like(a.T)
+        carry = jnp.zeros_like(one, dtype=jnp.int32), point, empty, first, one, jnp.inf * one
+        return lax.while_loop(going, improve, carry)[2]
 
     return solve
 
 
-def _regularised(problem: Scaled, cones: tuple[Cone, ...], scalings: list[Any], delta: Array) -> Solve:
-    zero, n = problem.cones.zero, problem.P.shape[0]
-    E, G = problem.A[:zero], problem.A[zero:]
-
-    def whiten(v: Array) -> Array:
-        return mapped(cones, lambda c, w, part: c.whitened(w, part), scalings, v)
-
-    def unwhiten(v: Array) -> Array:
-        return mapped(cones, lambda c, w, part: c.unwhitened(w, part), scalings, v)
-
-    B = whiten(G)
-    H = problem.P + delta * jnp.eye(n, dtype=delta.dtype) + B.T @ B
-    if not zero:
-        L = linalg.cholesky(H)
-
-        def solve(r: Array, t: Array) -> tuple[Array, Array]:
-            g = whiten(t.T)
-            x = linalg.cholesky_solve(L, r.T + B.T @ g)
-            return x.T, unwhiten(B @ x - g).T
-
-        return solve
-
-    # E'E does not change the solution and keeps the matrix definite in directions that only E sees.
-    L = linalg.cholesky(H + E.T @ E)
-    Y = linalg.forward(L, E.T)
-    S = linalg.cholesky(Y.T @ Y + delta * jnp.eye(zero, dtype=delta.dtype))
-
-    def solve_both(r: Array, t: Array) -> tuple[Array, Array]:
-        a, g = t[:, :zero].T, whiten(t[:, zero:].T)
-        lifted = linalg.forward(L, r.T + B.T @ g + E.T @ a)
-        y = linalg.cholesky_solve(S, Y.T @ lifted - a)
-        x = linalg.forward(L, lifted - Y @ y, transposed=True)
-        return x.T, join([y, unwhiten(B @ x - g)], y).T
-
-    return solve_both
+def _largest(rows: Array) -> Array:
+    return jnp.max(jnp.abs(rows), axis=1, initial=0)

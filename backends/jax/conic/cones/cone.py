@@ -28,10 +28,7 @@ class Cone(Protocol):
         """The pair (s, z) with s = -grad f*(z) that is farthest inside, of the dtype of `like`."""
 
     def scaling(self, s: Array, z: Array, mu: Array, delta: Array) -> Any:
-        """A positive definite H with H z = s, and N with N'N = (H + delta)^-1, as factors."""
-
-    def times(self, scaling: Any, v: Array) -> Array:
-        """H v."""
+        """N with N'N = (H + delta)^-1, as factors; H is positive definite and H z = s."""
 
     def whitened(self, scaling: Any, v: Array) -> Array:
         """N v of a matrix."""

@@ -34,9 +34,6 @@ class Nonnegative:
         ratio = s / z
         return Scaling(ratio, 1 / jnp.sqrt(ratio + delta))
 
-    def times(self, scaling: Scaling, v: Array) -> Array:
-        return scaling.ratio * v
-
     def whitened(self, scaling: Scaling, v: Array) -> Array:
         return scaling.root[:, None] * v
 

@@ -20,8 +20,7 @@ Triple = tuple[Array, Array, Array]  # [count] each
 
 
 class Scaling(NamedTuple):
-    H: Array  # [3, 3, count]
-    inverse: Array  # [3, 3, count], lower: N = C^-1 for the Cholesky factor C of H + delta
+    root: Array  # [3, 3, count], N
     shadow: Array  # [3, count], s~
     hessian: Array  # [3, 3, count], of f* at z
 
@@ -55,18 +54,14 @@ class Threefold(ABC):
     def scaling(self, s: Array, z: Array, mu: Array, delta: Array) -> Scaling:
         s, z = _split(s), _split(z)
         slope, hessian = self._derivatives(z)
-        other, mirrored = -slope, jnp.stack(self.shadow(tuple(s)))
-        H = _primal_dual(s, z, other, mirrored, hessian, mu)
-        return Scaling(H, _inverse_root(H, delta), other, hessian)
-
-    def times(self, scaling: Scaling, v: Array) -> Array:
-        return _joined(_apply(scaling.H, _split(v)))
+        root = _root(s, z, -slope, jnp.stack(self.shadow((s[0], s[1], s[2]))), hessian)
+        return Scaling(_regularised(root, delta), -slope, hessian)
 
     def whitened(self, scaling: Scaling, v: Array) -> Array:
-        return _blockwise(scaling.inverse, v)
+        return _blockwise(scaling.root, v)
 
     def unwhitened(self, scaling: Scaling, v: Array) -> Array:
-        return _blockwise(jnp.swapaxes(scaling.inverse, 0, 1), v)
+        return _blockwise(jnp.swapaxes(scaling.root, 0, 1), v)
 
     def shift(self, scaling: Scaling, s: Array, z: Array, ds: Array, dz: Array, target: Array) -> Array:
         bend = self._third(_split(z), _split(dz), _solve(scaling.hessian, _split(ds)))
@@ -95,25 +90,34 @@ class Threefold(ABC):
         return jnp.all(self.interior(s_, z_) & ~far)
 
 
-def _primal_dual(s: Array, z: Array, s_: Array, z_: Array, hessian: Array, mu: Array) -> Array:
-    """H of the pair (s, z) and its shadows (s_, z_), all [3, count]; mu f*'' where the two nearly agree."""
-    eps = jnp.finfo(s.dtype).eps
+def _root(s: Array, z: Array, s_: Array, z_: Array, hessian: Array) -> Array:
+    """N with N'N = H^-1 for the pair (s, z) and its shadows (s_, z_), all [3, count].
+
+    H = s s' / s'z + a a' / a'y + t c c', H y = a, c orthogonal to z and y; its dual basis is N, and keeps all
+    digits. (y, a) are the parts of z_ and s_ that s and z do not see; where these nearly vanish, H is mu f*'' in
+    the direction of its largest diagonal entry.
+    """
     own, other = _dot(s, z) / 3, _dot(s_, z_) / 3
-    ds, dz = s - own * s_, z - own * z_
-    bent = _apply(hessian, z_) - other * s_
-    spread = _dot(z_, _apply(hessian, z_)) - 3 * other**2
-    apart = _dot(ds, dz)
-    sound = (jnp.abs(own * other - 1) > jnp.sqrt(eps)) & (spread > eps) & (apart > 0) & (own > 0)
-    rest = hessian - _outer(s_, s_) / 3 - _outer(bent, bent) / jnp.where(sound, spread, 1)
+    flat = hessian - _outer(s_, s_) / 3  # f*'' without the direction z
+    steep = jnp.argmax(jnp.stack([flat[i, i] for i in range(3)]), axis=0) == jnp.arange(3)[:, None]
+    step = steep.astype(s.dtype)
+    far = own * other - 1 > jnp.finfo(s.dtype).eps ** 0.5
+    y = jnp.where(far, z - own * z_, step - z * _dot(s, step) / (3 * own))
+    bent = _apply(flat, y)
+    spread = _dot(y, bent)
+    a = jnp.where(far, s - own * s_, own * bent)
+    rest = flat - _outer(bent, bent) / spread
     size = own * jnp.sqrt(jnp.sum(rest * rest, axis=(0, 1)))
-    axis = jnp.cross(z, z_, axis=0)
-    axis = axis / jnp.where(sound, jnp.sqrt(_dot(axis, axis)), 1)
-    H = (
-        _outer(s, s) / jnp.where(sound, 3 * own, 1)
-        + _outer(ds, ds) / jnp.where(sound, apart, 1)
-        + size * _outer(axis, axis)
-    )
-    return jnp.where(sound, H, mu * hessian)
+    axis, across = jnp.cross(z, y, axis=0), jnp.cross(s, a, axis=0)
+    c = across * jnp.sqrt(_dot(axis, axis)) / _dot(axis, across)
+    return jnp.stack([z / jnp.sqrt(3 * own), y / jnp.sqrt(_dot(a, y)), c / jnp.sqrt(size)])
+
+
+def _regularised(root: Array, delta: Array) -> Array:
+    """(I + delta N N')^-1/2 N, whose square is (H + delta)^-1."""
+    gram = jnp.sum(root[:, None] * root[None], axis=2)
+    lower = _inverse_factor(delta * gram + jnp.eye(3, dtype=root.dtype)[:, :, None])
+    return jnp.sum(lower[:, :, None] * root[None], axis=1)
 
 
 # ---- matrices of order three, one for each cone ------------------------------------------------------------
@@ -157,13 +161,13 @@ def _solve(H: Array, v: Array) -> Array:
     return (a * v[0] + b * v[1] + c * v[2]) / _dot(H[0], a)
 
 
-def _inverse_root(H: Array, delta: Array) -> Array:
-    """C^-1 for H + delta = C C', C lower."""
-    a = jnp.sqrt(H[0, 0] + delta)
+def _inverse_factor(H: Array) -> Array:
+    """C^-1 for H = C C', C lower."""
+    a = jnp.sqrt(H[0, 0])
     b, c = H[1, 0] / a, H[2, 0] / a
-    d = jnp.sqrt(H[1, 1] + delta - b * b)
+    d = jnp.sqrt(H[1, 1] - b * b)
     e = (H[2, 1] - b * c) / d
-    f = jnp.sqrt(H[2, 2] + delta - c * c - e * e)
+    f = jnp.sqrt(H[2, 2] - c * c - e * e)
     zero = jnp.zeros_like(a)
     rows = (
         (1 / a, zero, zero),

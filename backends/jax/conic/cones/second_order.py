@@ -56,9 +56,6 @@ class SecondOrder:
         point = jnp.sqrt(a * b)[:, None] * jnp.concatenate([head, rest], axis=1)
         return Scaling(axis, eta, stretch, roots, point, a * b)
 
-    def times(self, scaling: Scaling, v: Array) -> Array:
-        return self._along(scaling, _eigenvalues(scaling.eta, scaling.stretch) ** 2, v)
-
     def whitened(self, scaling: Scaling, v: Array) -> Array:
         blocks = v.reshape(self.count, self.size, -1)
         return _spectral(scaling.axis, scaling.roots, blocks).reshape(v.shape)

@@ -57,9 +57,6 @@ class Semidefinite:
         roots = lax.rsqrt(jnp.maximum(values[:, :, None] * values[:, None, :], 0) + delta)
         return Scaling(R, inverse, G, point, vectors, roots)
 
-    def times(self, scaling: Scaling, v: Array) -> Array:
-        return (scaling.G @ self._shaped(v) @ scaling.G).ravel()
-
     def whitened(self, scaling: Scaling, v: Array) -> Array:
         return (self._turned(scaling.vectors, v) * scaling.roots[..., None]).reshape(v.shape)
 
