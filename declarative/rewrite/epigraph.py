@@ -157,9 +157,8 @@ class _Lifting:
             return list(unknowns), []
         pairs = [cones.declaration(variable, self.fresh) for variable in unknowns]
         found = [constraint for _, rows in pairs for constraint in rows]
-        changed = [variable for variable, _ in pairs]
-        self.changed = self.changed or changed != list(unknowns)
-        return changed, found
+        self.changed = self.changed or bool(found)
+        return [variable for variable, _ in pairs], found
 
     def constraint(self, constraint: Constraint) -> list[Constraint]:
         if self.cones and isinstance(constraint, Membership):
@@ -251,10 +250,10 @@ class _Lifting:
             if not right(expr):
                 raise _Cannot  # convex only together with what it is added to
             return expr
-        key = (id(expr), side, place)
-        if key not in self.known:
         if self.smooth and self.structure.smooth(expr) and right(expr):
             return expr
+        key = (id(expr), side, place)
+        if key not in self.known:
             self.known[key] = (expr, self._relaxed(expr, side, place))
         return self.known[key][1]
 
@@ -392,10 +391,10 @@ class _Lifting:
 
     def _by_form(self, expr: Expr, side: int, place: _Place, bound: Expr | None = None) -> Expr:
         """What the atom's conic form says; `bound` is what it must not exceed, if the form is to hold that."""
-        if not self.cones or not isinstance(expr, Apply):
-            raise _Cannot
         if self.smooth and isinstance(expr, Apply) and ATOMS[expr.atom].smooth:
             return replace(expr, args=tuple(self._arguments(expr, side, place.affine)))
+        if not self.cones or not isinstance(expr, Apply):
+            raise _Cannot
         simpler = spelt(expr, self.structure)
         if simpler is not None:
             return self.relax(simpler, side, place)
