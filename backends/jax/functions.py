@@ -167,7 +167,7 @@ def composite(scope: Scope, variant: Variant) -> Form:
         function.text("parts(params)", "What stands beside it for each unknown.", unknowns=None),
     )
     formulas = ["derivatives=derivatives"] if known is not None else []
-    degree = ["quadratic=True"] if found.quadratic else []
+    degree = ["quadratic=True"] if found.quadratic else [] if found.twice else ["twice=False"]
     return Form(functions, ("smooth", "size", "parts", *formulas, *degree))
 
 

@@ -73,7 +73,7 @@ GROUP_THRESHOLD = Projection(
     lambda v, args: _lengths(v, args) > args[0],
     _shrunk,
     lambda v, case, args, tol: jnp.any(jnp.abs(_lengths(v, args) - args[0]) <= tol),
-    lambda args: jnp.asarray(args[0]) < 0,
+    lambda args: jnp.any(jnp.asarray(args[0]) < 0),
 )
 
 

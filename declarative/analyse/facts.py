@@ -90,6 +90,7 @@ class Composite:
     smooth: Expr
     parts: tuple[Part, ...]
     quadratic: bool
+    twice: bool  # twice continuously differentiable
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ one unknown only (regions.py). Labelled constraints are left to engines with mul
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from declarative.analyse.entries import LINE, SQUARE, UNIT, Basis, Entries, Form, summand
 from declarative.analyse.facts import Composite, Part
@@ -20,6 +20,7 @@ from declarative.analyse.terms import ONE, ZERO, Term, add, apply, is_zero, mul,
 from declarative.dims import Dim
 from declarative.ir import (
     Apply,
+    Bound,
     Const,
     Constraint,
     Dual,
@@ -27,6 +28,7 @@ from declarative.ir import (
     Index,
     Minimize,
     Problem,
+    Reduce,
     Slice,
     Type,
     Unknown,
@@ -84,7 +86,7 @@ def composite(problem: Problem, structure: Structure) -> Composite | None:
     degree = structure.degree(smooth)
     if parts is None or all(part.name == "free" for part in parts) or (degree is not None and degree < 2):
         return None
-    return Composite(smooth, parts, degree == 2)
+    return Composite(smooth, parts, degree == 2, structure.smooth(smooth))
 
 
 # ---- terms -----------------------------------------------------------------------------------------
@@ -116,10 +118,27 @@ def _norm(term: Term, x: Unknown, structure: Structure) -> Part | None:
     norm = norm_of(term.core, x)
     if norm is not None:
         return Part(NORMS[norm[0]], (term.coefficient, norm[1]))
+    weighted = _weighted_rows(term.core, x, structure)
+    if weighted is not None:
+        return Part("group_threshold", (mul(term.coefficient, weighted[0]), weighted[1]))
     steps = summand(term.core, structure.curvature.signs)
     match steps:
         case Apply(atom="abs", args=(inner,)) if _differences(inner, x):
             return Part("fused_threshold", (term.coefficient,))
+    return None
+
+
+def _weighted_rows(core: Expr, x: Unknown, structure: Structure) -> tuple[Expr, Expr] | None:
+    """(w, rows) of sum(w[i] * ||x[i, :]|| for i in rows), w a constant vector."""
+    match core:
+        case Reduce(binders=(binder,), body=Apply(atom="mul", args=(left, right))):
+            for weight, rest in ((left, right), (right, left)):
+                match weight:
+                    case Index(array=weights, items=(Bound(name=name),)) if name == binder.name:
+                        norm = norm_of(replace(core, body=rest), x)
+                        certain = structure.constant(weights) and structure.curvature.signs.nonneg(weights)
+                        if norm is not None and certain and weights.type.shape == x.type.shape[:1]:
+                            return weights, norm[1]
     return None
 
 

@@ -50,6 +50,20 @@ def _described(facts: Facts) -> list[str]:
 MAPS = frozenset({"soft_threshold", "group_threshold", "singular_threshold", "softmax"})
 
 
+BESIDE = {
+    "nonneg": "bounds",
+    "box": "bounds",
+    "soft_threshold": "absolute values",
+    "fused_threshold": "differences of neighbours",
+    "group_threshold": "norms",
+    "singular_threshold": "singular values",
+    "simplex": "the simplex",
+    "ball": "a ball",
+    "ball_1": "a ball of the 1-norm",
+}
+"""The parts of a composite problem in words."""
+
+
 def recognised(facts: Facts) -> str | None:
     """What a problem is besides its class."""
     if facts.projection is not None:
@@ -58,9 +72,21 @@ def recognised(facts: Facts) -> str | None:
     if facts.separable is not None:
         bounded = any(abs(number(end) or 0.0) != INF for pair in facts.separable.bounds for end in pair)
         return f"one problem for each entry{' between bounds' if bounded else ''}"
+    beside = _beside(facts)
+    if beside is not None:
+        return beside
     if facts.residuals is not None:
         return "a sum of squares"
     return "a diagonal and weighted rows as Hessian" if facts.low_rank is not None else None
+
+
+def _beside(facts: Facts) -> str | None:
+    found = facts.composite
+    names = [part.name for part in found.parts if part.name != "free"] if found is not None else []
+    if found is None or not all(name in BESIDE for name in names):
+        return None
+    words = dict.fromkeys(BESIDE[name] for name in names)
+    return f"{'a quadratic' if found.quadratic else 'a smooth function'} and {', '.join(words)}"
 
 
 def _wrapped(name: str, text: str) -> list[str]:

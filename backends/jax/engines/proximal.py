@@ -34,7 +34,11 @@ Operators = tuple[Callable[[Point], Point], Callable[[Point], Point]]
 
 
 class Solver:
-    """`smooth(z, params)` and, where there are formulas, its gradient and Hessian; `parts(params)` by unknown."""
+    """`smooth(z, params)` and, where there are formulas, its gradient and Hessian; `parts(params)` by unknown.
+
+    A function that is not `twice` continuously differentiable may have a Hessian that says nothing far from a
+    solution: gradient steps come first.
+    """
 
     def __init__(
         self,
@@ -43,10 +47,11 @@ class Solver:
         parts: Callable[[Params], tuple[Part, ...]],
         derivatives: Callable[[Array, Params], tuple[Array, Array]] | None = None,
         quadratic: bool = False,
+        twice: bool = True,
     ):
         self._smooth, self._size, self._parts = smooth, size, parts
-        self._derivatives, self._quadratic = derivatives, quadratic
-        self.attempts = quadratic
+        self._derivatives, self._quadratic, self._twice = derivatives, quadratic, twice
+        self.attempts = twice
 
     # ---- the problem in the numbers that have kinks ---------------------------------------------
 
@@ -84,16 +89,17 @@ class Solver:
         kinks = parts.kinks(first.dtype)
         descended = lambda: entries.descended(slope, derivatives, kinks, first, tol, limit)  # noqa: E731
         pivots = jnp.asarray(5 * first.size + 10)
-        if first.size > entries.LARGEST:
+        if first.size > entries.LARGEST or not self._twice:
             found = descended()
-        elif self._quadratic:
-            found = entries.quadratic(matrix, offset + matrix @ kinks.shift, kinks, pivots)
-            found = found._replace(z=found.z + kinks.shift)
+        else:
+            if self._quadratic:
+                found = entries.quadratic(matrix, offset + matrix @ kinks.shift, kinks, pivots)
+                found = found._replace(z=found.z + kinks.shift)
+            else:
+                rounds = options.max_iter or NEWTON
+                found = entries.newton(cost, derivatives, kinks, first, tol, rounds, pivots)
             if not options.attempt:
                 found = linalg.lazily(~(found.residual <= tol), descended, found)
-        else:
-            limit = options.max_iter or NEWTON
-            found = entries.newton(cost, derivatives, kinks, first, tol, limit, pivots)
         empty = jnp.any((kinks.lower > kinks.upper) | (kinks.weights < 0))
         fixed = found.faces, found.factor
         return _root(parts.put_together(found.z), fixed, found.steps, found.residual, tol, limit, empty)
