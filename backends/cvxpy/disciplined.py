@@ -20,6 +20,10 @@ def disciplined(variant: Variant) -> str | None:
     curvatures = Curvatures(Signs(Scope.of(problem)))
     if any(isinstance(c, ir.Membership) and _family(c) for c in problem.constraints):
         return "a whole family of vectors is in a cone"
+    sets = [c.within for c in problem.constraints if isinstance(c, ir.Membership)]
+    sets += [unknown.within for unknown in problem.unknowns if unknown.within is not None]
+    if any(one.name == "power_cone" and _reads_params(one.args[0]) for one in sets):
+        return "it wants a number as the exponent of a power cone"
     return next((why for root in roots if (why := _why_not(root, curvatures)) is not None), None)
 
 

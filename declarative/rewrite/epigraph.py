@@ -37,6 +37,7 @@ from declarative.ir import (
     Inequality,
     Membership,
     Minimize,
+    Param,
     Problem,
     Reduce,
     Size,
@@ -48,7 +49,7 @@ from declarative.ir import (
 from declarative.rewrite import arrays, cones, forms, sets
 from declarative.rewrite.spelling import isolated, spelt
 from declarative.walk import constant as number
-from declarative.walk import free_bounds, walk
+from declarative.walk import contains, free_bounds, walk
 
 _MONOTONE = {"sum", "mean", "transpose", "reshape", "vec", "concat", "stack", "diag", "trace", "cumsum"}
 _REDUCING = {"norm1", "norm_inf", "max", "min", "sum_largest"}
@@ -157,8 +158,9 @@ class _Lifting:
             return list(unknowns), []
         pairs = [cones.declaration(variable, self.fresh) for variable in unknowns]
         found = [constraint for _, rows in pairs for constraint in rows]
-        self.changed = self.changed or bool(found)
-        return [variable for variable, _ in pairs], found
+        changed = [variable for variable, _ in pairs]
+        self.changed = self.changed or changed != list(unknowns)
+        return changed, found
 
     def constraint(self, constraint: Constraint) -> list[Constraint]:
         if self.cones and isinstance(constraint, Membership):
@@ -270,7 +272,7 @@ class _Lifting:
             case Apply(atom=atom) if atom in _MONOTONE:
                 return replace(expr, args=self._arguments(expr, side, place))
             case Reduce(op="sum" | "mean", where=where, body=body, binders=binders):
-                if where is not None and not self.cones:
+                if where is not None and (not self.cones or contains(where, Param)):
                     raise _Cannot
                 return replace(expr, body=self.relax(body, side, place.inside(binders, where)))
             case Index(array=Apply() as array) if (inside := self._indexed(expr, array)) is not None:

@@ -54,7 +54,7 @@ class Found(NamedTuple):
 
 
 def solve(problem: ir.Problem, *params: Any) -> Solved:
-    """By Clarabel, to 1e-10."""
+    """By Clarabel, to 1e-9."""
     text, _ = source(problem)
     space: dict[str, Any] = {"rt": runtime}
     exec(compile(text, "conic form", "exec"), space)
@@ -106,7 +106,7 @@ def clarabel_solve(data: Conic) -> tuple[str, np.ndarray, np.ndarray]:
     assert start == b.size == data.cones.rows
     settings = clarabel.DefaultSettings()
     settings.verbose = False
-    settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = 1e-10
+    settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = 1e-9
     # an infinite bound is an absent row: far away is enough for a test
     b = np.where(np.isinf(b), 1e20, b)
     rows = np.asarray(order, int)
