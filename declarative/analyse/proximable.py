@@ -34,7 +34,7 @@ from declarative.ir import (
     Unknown,
     Variable,
 )
-from declarative.walk import walk
+from declarative.walk import free_bounds, walk
 
 FREE = Region("free")
 BOUNDS = frozenset({"free", "nonneg", "box"})
@@ -129,17 +129,24 @@ def _norm(term: Term, x: Unknown, structure: Structure) -> Part | None:
 
 
 def _weighted_rows(core: Expr, x: Unknown, structure: Structure) -> tuple[Expr, Expr] | None:
-    """(w, rows) of sum(w[i] * ||x[i, :]|| for i in rows), w a constant vector."""
-    match core:
-        case Reduce(binders=(binder,), body=Apply(atom="mul", args=(left, right))):
-            for weight, rest in ((left, right), (right, left)):
-                match weight:
-                    case Index(array=weights, items=(Bound(name=name),)) if name == binder.name:
-                        norm = norm_of(replace(core, body=rest), x)
-                        certain = structure.constant(weights) and structure.curvature.signs.nonneg(weights)
-                        if norm is not None and certain and weights.type.shape == x.type.shape[:1]:
-                            return weights, norm[1]
-    return None
+    """(w, rows) of sum(w[i] * ||x[i, :]|| for i in rows), w a constant vector or number."""
+    if not isinstance(core, Reduce) or len(core.binders) != 1:
+        return None
+    found, (binder,) = list(terms(core.body, structure.constant)), core.binders
+    norm = norm_of(replace(core, body=found[0].core), x) if len(found) == 1 else None
+    if norm is None or found[0].sign < 0:
+        return None
+    weight: Expr = ONE
+    for factor in found[0].factors:
+        match factor:
+            case Index(array=weights, items=(Bound(name=name),)) if name == binder.name:
+                if weights.type.shape != x.type.shape[:1]:
+                    return None
+                factor = weights
+            case _ if binder.name in free_bounds(factor):
+                return None
+        weight = mul(weight, factor)
+    return (weight, norm[1]) if structure.curvature.signs.nonneg(weight) else None
 
 
 def _differences(expr: Expr, x: Unknown) -> bool:
