@@ -110,7 +110,7 @@ def function(
 def _element(module: Emitted, structure: Structure, options: Options, attempt: bool) -> Callable[..., Result]:
     """One element of the batch."""
     keep = options.on_fail == "keep"
-    solver = Guarded(module.SOLVER)
+    solver = Guarded(backward.solver(options.backward, module.SOLVER))
     asked = options.solve._replace(attempt=attempt)
     solve = backward.differentiable(options.backward, solver, asked, keep)
 

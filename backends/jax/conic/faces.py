@@ -204,7 +204,7 @@ def _power(alpha: Array, s: Array, z: Array) -> Chart:
     primal = jnp.where(inside, quotient(x, y, inside), jnp.inf)
     dual = jnp.where(inside_dual, quotient(alpha * v, rest * u, inside_dual), jnp.inf)
     r = _better(s, z, primal, dual)
-    sign = jnp.where(_longer(s, z), jnp.sign(w), -jnp.sign(t))
+    sign = jnp.where(jnp.where(_longer(s, z), w, -t) < 0, -1, 1)
     low, high = -alpha * r, rest * r
     top = jnp.maximum(jnp.maximum(low, high), 0)
     first, second, third = jnp.exp(high - top), jnp.exp(low - top), jnp.exp(-top)

@@ -47,7 +47,8 @@ def groups(cones: Cones) -> tuple[Group, ...]:
     for key in sizes:
         found.setdefault(key, []).append(row)
         row += key[1]
-    return tuple(Group(kind, size, tuple(starts), order) for (kind, size, order), starts in found.items())
+    rows = tuple(Group(kind, size, tuple(starts), order) for (kind, size, order), starts in found.items())
+    return rows or (Group(ZERO, 1, ()),)
 
 
 def parts(cones: Cones, v: Array) -> list[Array]:
@@ -64,7 +65,8 @@ def joined(cones: Cones, blocks: Sequence[Array]) -> Array:
 
 def _taken(group: Group, v: Array) -> Array:
     rows = _rows(group)
-    kept = v[rows[0] : rows[-1] + 1] if (np.diff(rows) == 1).all() else v[rows]
+    first = rows[0] if rows.size else 0
+    kept = v[first : first + rows.size] if (np.diff(rows) == 1).all() else v[rows]
     return kept.reshape(group.count, group.size, *v.shape[1:])
 
 

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from declarative.backends.jax.conic import complementarity, scaling, system
+from declarative.backends.jax.conic import complementarity, layout, scaling, system
 from declarative.backends.jax.conic.complementarity import Pairs
 from declarative.backends.jax.conic.frame import rotated, unrotated
 from declarative.backends.jax.conic.system import System
@@ -54,6 +54,10 @@ class _State(NamedTuple):
     now: Polished
     rounds: Array
     slow: Array  # rounds that did not halve the least error
+
+
+def scales(problem: scaling.Scaled) -> Scales:
+    return Scales(problem.columns, problem.rows[layout.layout(problem.cones).first], problem.cost)
 
 
 def program(data: Conic, scales: Scales) -> Program:

@@ -101,6 +101,7 @@ ENGINES = (
         cost=10,
         why="dense linear or convex quadratic program",
         dense=True,
+        backwards=("smoothed",),
     ),
     ByRules(
         "nonlinear",
@@ -154,6 +155,7 @@ ENGINES = (
         cost=40,
         why="convex: interior point on the homogeneous embedding of its conic program",
         methods=("interior_point",),
+        backwards=("smoothed",),
     ),
     ByRules(
         "fixed_point",

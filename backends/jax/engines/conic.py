@@ -11,16 +11,18 @@ point is stationary; `infeasible` and `unbounded` only with a certificate that w
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 
 from declarative.backends.jax import linalg
-from declarative.backends.jax.conic import derivative, embedding, layout, optimality, polish, scaling
+from declarative.backends.jax.conic import derivative, embedding, optimality, polish, scaling
 from declarative.backends.jax.conic import regularity as regular
+from declarative.backends.jax.conic.complementarity import Pairs
 from declarative.backends.jax.conic.derivative import Map
+from declarative.backends.jax.conic.smoothed import Smoothed
 from declarative.backends.jax.engines import linear_system
 from declarative.backends.jax.forms import Conic, Quadratic
 from declarative.backends.jax.qp.optimality import convex
@@ -28,6 +30,8 @@ from declarative.layer.contract import Params, Point, Root, SolveOptions
 from declarative.layer.status import Status
 
 MAX_ITER = 100
+ROUGH = 1e-5  # residual from which the polish mostly arrives
+ROUNDED = 1e4  # a residual below so many eps is rounding error
 
 
 class Solver:
@@ -66,6 +70,10 @@ class Solver:
         problem = polish.program(data, fixed.scales)
         return regular.regularity(problem, y.z / fixed.scales.columns, fixed.pairs, own)
 
+    def smoothed(self, mu: float) -> Smoothed:
+        """For `backward="smoothed(mu)"`."""
+        return Smoothed(self, self._data, mu)
+
     @property
     def _equations(self) -> linear_system.Solver:
         """Without cones but the zero cone the optimality conditions are one linear system."""
@@ -80,40 +88,74 @@ class Solver:
 # ---- one element -------------------------------------------------------------------------------
 
 
+class _Attempt(NamedTuple):
+    """What an iteration to some accuracy and the polish after it have found."""
+
+    x: Array  # [n]
+    z: Array  # [m]
+    pairs: Pairs  # scaled
+    factor: Array
+    residual: Array
+    steps: Array
+    infeasible: Array
+    unbounded: Array
+
+
 @linalg.elementwise
 def _solve(data: Conic, tol: Array, max_iter: Array) -> Root:
-    valid = jnp.all(jnp.isfinite(data.b) | _absent(data))
-    for part in (data.P, data.q, data.A, data.alpha):
+    """A rough point is mostly enough for the polish; where it is not, the iteration runs again, to its end."""
+    valid, clean = _checked(data)
+    problem = scaling.equilibrated(clean)
+    scales = polish.scales(problem)
+    program = polish.program(clean, scales)
+    enough = jnp.minimum(tol, ROUNDED * jnp.finfo(tol.dtype).eps)
+
+    def attempt(rough: Array, before: Array) -> _Attempt:
+        goal = jnp.where(rough, ROUGH, tol / 10), jnp.where(rough, ROUGH, tol / 100)
+        found = embedding.iterate(problem, *goal, max_iter - before)
+        x, z, s = scaling.restored(problem, found.x, found.z, found.s)
+        polished = polish.polish(program, found.x, scales.rows * s, problem.cost * z / scales.rows)
+        pairs = polished.pairs
+        xs = jnp.stack([scales.columns * polished.x, x])
+        ss = jnp.stack([pairs.s / scales.rows, s])
+        zs = jnp.stack([scales.rows * pairs.z / problem.cost, z])
+        residuals = jax.vmap(lambda *point: optimality.residual(clean, *point))(xs, ss, zs)
+        residuals = jnp.where(jnp.isfinite(residuals), residuals, jnp.inf)
+        pick, steps = jnp.argmin(residuals), before + found.steps
+        best = xs[pick], zs[pick], pairs, polished.factor, residuals[pick], steps
+        return _Attempt(*best, found.infeasible, found.unbounded)
+
+    once = jax.jit(attempt, inline=True)  # traced once for its shapes and for the loop
+
+    def going(carry: tuple[Array, _Attempt]) -> Array:
+        rounds, last = carry
+        done = (last.residual <= enough) | last.infeasible | last.unbounded | (last.steps >= max_iter)
+        return (rounds == 0) | ((rounds == 1) & ~done)
+
+    none = jnp.zeros_like(max_iter)
+    shapes = jax.eval_shape(once, tol > 0, none)
+    first = none, jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), shapes)
+    _, last = lax.while_loop(going, lambda carry: (carry[0] + 1, once(carry[0] == 0, carry[1].steps)), first)
+    zero = data.cones.zero
+    y = Point(last.x, last.z[:zero], last.z[zero:])
+    status = _status(valid, convex(problem.P), last, tol)
+    return Root(y, derivative.fixed(program, last.pairs, last.factor), status, last.steps, last.residual)
+
+
+def _checked(data: Conic) -> tuple[Array, Conic]:
+    """Whether all numbers are in order, and the data, zero where not."""
+    row, cones = jnp.arange(data.b.shape[0]), data.cones
+    half_line = (row >= cones.zero) & (row < cones.zero + cones.nonneg)
+    valid = jnp.all(jnp.isfinite(data.b) | (half_line & jnp.isposinf(data.b)))
+    for part in (data.P, data.q, data.A):
         valid &= jnp.all(jnp.isfinite(part))
     valid &= jnp.all((data.alpha > 0) & (data.alpha < 1))
     P, q, A, b = (jnp.where(valid, part, 0) for part in data[:4])
-    clean = Conic(P, q, A, b, jnp.where(valid, data.alpha, 0.5), data.cones)
-    problem = scaling.equilibrated(clean)
-    found = embedding.iterate(problem, tol / 10, tol / 100, max_iter)
-    x, z, s = scaling.restored(problem, found.x, found.z, found.s)
-    rows = problem.rows[layout.layout(data.cones).first]
-    scales = polish.Scales(problem.columns, rows, problem.cost)
-    program = polish.program(clean, scales)
-    polished = polish.polish(program, found.x, rows * s, problem.cost * z / rows)
-    pairs = polished.pairs
-    xs = jnp.stack([problem.columns * polished.x, x])
-    ss, zs = jnp.stack([pairs.s / rows, s]), jnp.stack([rows * pairs.z / problem.cost, z])
-    residuals = jax.vmap(lambda *point: optimality.residual(clean, *point))(xs, ss, zs)
-    residuals = jnp.where(jnp.isfinite(residuals), residuals, jnp.inf)
-    pick = jnp.argmin(residuals)
-    residual, zero = residuals[pick], data.cones.zero
-    y = Point(xs[pick], zs[pick][:zero], zs[pick][zero:])
-    status = _status(valid, convex(problem.P), found, residual, tol)
-    return Root(y, derivative.fixed(program, pairs, polished.factor), status, found.steps, residual)
+    return valid, Conic(P, q, A, b, jnp.where(valid, data.alpha, 0.5), cones)
 
 
-def _absent(data: Conic) -> Array:
-    row, cones = jnp.arange(data.b.shape[0]), data.cones
-    half_line = (row >= cones.zero) & (row < cones.zero + cones.nonneg)
-    return half_line & jnp.isposinf(data.b)
-
-
-def _status(valid: Array, convex: Array, found: embedding.Result, residual: Array, tol: Array) -> Array:
+def _status(valid: Array, convex: Array, found: _Attempt, tol: Array) -> Array:
+    residual = found.residual
     code = jnp.where(residual <= jnp.sqrt(tol), Status.INACCURATE.code, Status.MAX_ITERATIONS.code)
     solved = (residual <= tol) & convex
     code = jnp.where(found.infeasible & ~solved, Status.INFEASIBLE.code, code)

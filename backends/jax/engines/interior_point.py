@@ -19,8 +19,9 @@ import jax.numpy as jnp
 from jax import Array
 
 from declarative.backends.jax import linalg
+from declarative.backends.jax.conic.smoothed import Smoothed
 from declarative.backends.jax.engines import linear_system
-from declarative.backends.jax.forms import Quadratic
+from declarative.backends.jax.forms import Cones, Conic, Quadratic
 from declarative.backends.jax.qp import active_set, derivative, embedding, kkt, optimality, pivoting, scaling
 from declarative.backends.jax.qp.derivative import Map
 from declarative.layer.contract import Params, Point, Root, SolveOptions
@@ -67,6 +68,15 @@ class Solver:
             return self._equations.regularity(y, p, fixed)
         own = None if self._own is None else self._own(p)
         return derivative.regularity(self._data(p), y, fixed, own)
+
+    def smoothed(self, mu: float) -> Smoothed:
+        """For `backward="smoothed(mu)"`."""
+        return Smoothed(self, self._conic, mu)
+
+    def _conic(self, p: Params) -> Conic:
+        P, q, A, b, G, h = self._data(p)
+        cones = Cones(zero=b.shape[0], nonneg=h.shape[0])
+        return Conic(P, q, jnp.concatenate([A, G]), jnp.concatenate([b, h]), q[:0], cones)
 
     @property
     def _equations(self) -> linear_system.Solver:
