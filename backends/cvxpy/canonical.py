@@ -11,6 +11,7 @@ import numpy as np
 from jax import Array
 
 from declarative.backends.cvxpy.cones import Matrix, Vector
+from declarative.backends.cvxpy.elimination import defined
 from declarative.backends.cvxpy.placing import Affine, Source, affine
 from declarative.backends.cvxpy.stuffing import (
     Indices,
@@ -60,7 +61,9 @@ class Canonical:
     alpha: Vector
     sources: tuple[Source, ...]
     own: int
+    factors: Vector  # the last unknowns are defined by the first rows, with these factors
     place: Indices  # where each of cvxpy's unknowns stands in z
+    row: Indices  # where each of cvxpy's rows stands
     primal: tuple[Recovered, ...]  # by the problem's variables
     dual: tuple[tuple[Recovered, ...] | None, ...]  # by its constraints, each by its dual variables
     gp: bool
@@ -95,30 +98,42 @@ def canonical(problem: Any, parameters: Sequence[Any], gp: bool, canon_backend: 
 
     used = [found.place[found.factor != 0] for found in primal]
     mine = np.unique(np.concatenate([np.ravel(part) for part in used])) if used else np.zeros(0, int)
-    place = np.empty(form.n, int)
-    place[np.concatenate([mine, np.setdiff1d(np.arange(form.n), mine)])] = np.arange(form.n)
+    out = defined(form, mine)
+    others = np.setdiff1d(np.arange(form.n), np.concatenate([mine, out.unknowns]))
+    place = _inverse(np.concatenate([mine, others, out.unknowns]))
+    row = _inverse(np.concatenate([out.rows, np.setdiff1d(np.arange(form.m), out.rows)]))
 
-    def built(tensor: Tensor, rows: bool, columns: bool) -> Affine:
-        moved = tensor.moved(place if rows else None, place if columns else None)
-        return affine(moved, sources, of, entry)
+    def built(tensor: Tensor, rows: Indices | None, columns: Indices | None) -> Affine:
+        return affine(tensor.moved(rows, columns), sources, of, entry)
+
+    def at(one: Recovered, order: Indices) -> Recovered:
+        return Recovered(one.offset, one.factor, order[one.place] if order.size else one.place)
 
     cones = form.cones
     return Canonical(
-        P=built(form.P, True, True),
-        q=built(form.q, True, False),
-        A=built(form.A, False, True),
-        b=built(form.b, False, False),
-        r=built(form.r, False, False),
+        P=built(form.P, place, place),
+        q=built(form.q, place, None),
+        A=built(form.A, row, place),
+        b=built(form.b, row, None),
+        r=built(form.r, None, None),
         cones=Cones(cones.zero, cones.nonneg, cones.soc, cones.psd, cones.exp, len(cones.power)),
         alpha=np.array(cones.power, float),
         sources=tuple(sources),
         own=mine.size,
+        factors=out.factors,
         place=place,
-        primal=tuple(Recovered(one.offset, one.factor, place[one.place]) for one in primal),
-        dual=dual,
+        row=row,
+        primal=tuple(at(one, place) for one in primal),
+        dual=tuple(None if parts is None else tuple(at(one, row) for one in parts) for parts in dual),
         gp=gp,
         maximise=isinstance(problem.objective, cp.Maximize),
     )
+
+
+def _inverse(order: Indices) -> Indices:
+    place = np.empty(order.size, int)
+    place[order] = np.arange(order.size)
+    return place
 
 
 # ---- parameters --------------------------------------------------------------------------------

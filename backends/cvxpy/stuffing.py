@@ -99,6 +99,14 @@ class Stuffed:
         return solution
 
 
+@contextlib.contextmanager
+def _dense_reads() -> Iterator[None]:
+    """Where cvxpy warns that a sparse value is read as a dense one: it is cvxpy that reads."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*sparse CVXPY expression")
+        yield
+
+
 def alike(one: Stuffed, other: Stuffed) -> bool:
     """Whether two reductions have given the same tensors."""
 
@@ -127,8 +135,7 @@ def stuffed(problem: Any, gp: bool = False, canon_backend: str | None = None) ->
 
     Raises cvxpy's `DCPError`, `DGPError` and `DPPError`, and `Unknown`.
     """
-    with quadratic_forms(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".*sparse CVXPY expression")  # it is cvxpy that reads
+    with quadratic_forms(), _dense_reads():
         data, chain, inverse = problem.get_problem_data(
             "SCS", gp=gp, enforce_dpp=True, canon_backend=canon_backend, solver_opts={"use_quad_obj": True}
         )
@@ -165,9 +172,10 @@ def sampled(parameters: list[Any], uneven: float = 0.0) -> Iterator[None]:
     """Any values that cvxpy takes for the declared signs and shapes: it asks for them, and must not use them."""
     before = [parameter._value for parameter in parameters]
     try:
-        for parameter in parameters:
-            ramp = np.arange(parameter.size).reshape(parameter.shape) / max(parameter.size, 1)
-            parameter.save_value(parameter.project(1 + uneven * ramp))
+        with _dense_reads():
+            for parameter in parameters:
+                ramp = np.arange(parameter.size).reshape(parameter.shape) / max(parameter.size, 1)
+                parameter.save_value(parameter.project(1 + uneven * ramp))
         yield
     finally:
         for parameter, value in zip(parameters, before, strict=True):

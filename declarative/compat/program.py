@@ -14,6 +14,7 @@ from jax import Array
 from declarative import ir
 from declarative.backends import engines
 from declarative.backends.cvxpy.canonical import Canonical
+from declarative.backends.cvxpy.elimination import reduced, restored
 from declarative.backends.jax import runtime as rt
 from declarative.backends.jax.forms import Conic, Quadratic
 from declarative.dims import Dim
@@ -99,17 +100,18 @@ class Functions:
     SOLVER: Any
 
     def size(self, p: Params) -> int:
-        return self.form.n
+        return self.form.n - self.form.factors.size
 
     def unpack(self, flat: Array, p: Params) -> tuple[Array, ...]:
         """All of the unknowns: no start is taken, which would need their names."""
         return (flat,)
 
     def outputs(self, point: Point, p: Params) -> tuple[Array, ...]:
-        return tuple(self._value(place, point) for _, place in self.named.outputs)
+        z, y = self._whole(point, p)
+        return tuple(self._value(place, z, y) for _, place in self.named.outputs)
 
     def duals(self, point: Point, p: Params) -> dict[str, Any]:
-        rows = jnp.concatenate([point.eq, point.ineq])
+        _, rows = self._whole(point, p)
         found: dict[str, Any] = {}
         for label, parts in zip(self.named.labels, self.form.dual, strict=True):
             if parts is not None:
@@ -118,21 +120,27 @@ class Functions:
         return found
 
     def objective(self, unknowns: tuple[Array, ...], p: Params) -> Array:
-        (z,) = unknowns
+        rows = jnp.zeros(self.form.cones.rows - self.form.factors.size, unknowns[0].dtype)
+        z, _ = restored(conic(self.form, p), self.form.factors, unknowns[0], rows)
         sources, kind = _sources(self.form, p)
         P, q, r = (part(sources, kind) for part in (self.form.P, self.form.q, self.form.r))
         value = z @ P @ z / 2 + q[:, 0] @ z + r[0, 0]
         value = -value if self.form.maximise else value
         return jnp.exp(value) if self.form.gp else value
 
-    def _value(self, place: tuple[str, int, int], point: Point) -> Array:
+    def _whole(self, point: Point, p: Params) -> tuple[Array, Array]:
+        """The unknowns and the multipliers as cvxpy has them."""
+        y = jnp.concatenate([point.eq, point.ineq])
+        return restored(conic(self.form, p), self.form.factors, point.z, y)
+
+    def _value(self, place: tuple[str, int, int], z: Array, y: Array) -> Array:
         kind, number, part = place
         if kind == "primal":
-            value = self.form.primal[number].at(point.z)
+            value = self.form.primal[number].at(z)
             return jnp.exp(value) if self.form.gp else value
         parts = self.form.dual[number]
         assert parts is not None
-        return parts[part].at(jnp.concatenate([point.eq, point.ineq]))
+        return parts[part].at(y)
 
 
 def _solver(form: Canonical) -> Any:
@@ -142,12 +150,18 @@ def _solver(form: Canonical) -> Any:
         return interior_point.Solver(partial(quadratic, form), lambda p: form.own)
     from declarative.backends.jax.engines import conic as engine
 
-    return engine.Solver(partial(conic, form), lambda p: form.own)
+    return engine.Solver(partial(smaller, form), lambda p: form.own)
 
 
 def quadratic(form: Canonical, p: Params) -> Quadratic:
-    data, rows = conic(form, p), form.cones.zero
+    data = smaller(form, p)
+    rows = data.cones.zero
     return Quadratic(data.P, data.q, data.A[:rows], data.b[:rows], data.A[rows:], data.b[rows:])
+
+
+def smaller(form: Canonical, p: Params) -> Conic:
+    """What is solved: without the unknowns that rows define."""
+    return reduced(conic(form, p), form.factors)
 
 
 def conic(form: Canonical, p: Params) -> Conic:
@@ -180,6 +194,7 @@ def described(form: Canonical, named: Named) -> str:
         "# canonicalised by cvxpy",
         "# min 1/2 z'Pz + q'z + r  subject to  A z + s = b, s in K",
         f"# {form.n} unknowns, {form.own} of them the problem's own; cones: {rows}",
+        f"# {form.factors.size} unknowns are defined by as many rows, and taken out",
     ]
     names = [f"`{parameter.name()}`" for parameter in named.parameters]
     for word in ("P", "q", "A", "b", "r"):

@@ -13,6 +13,7 @@ import pytest
 from scipy import sparse
 
 from declarative.backends.cvxpy.canonical import canonical
+from declarative.backends.cvxpy.elimination import restored
 from declarative.backends.cvxpy.stuffing import quadratic_forms
 from declarative.compat import program
 from tests.compat.problems import QUICK, SLOW, Case, case
@@ -40,11 +41,11 @@ def check(found: Case) -> None:
             tuple(np.asarray(value, float) for value in found.values)
         )
     P, q, A, b, dims = theirs(found)
-    at = form.place
+    at, rows = form.place, form.row
     np.testing.assert_allclose(np.asarray(mine.P)[np.ix_(at, at)], P, atol=1e-12)
     np.testing.assert_allclose(np.asarray(mine.q)[at], q, atol=1e-12)
-    np.testing.assert_allclose(np.asarray(mine.A)[:, at], A, atol=1e-12)
-    np.testing.assert_allclose(mine.b, b, atol=1e-12)
+    np.testing.assert_allclose(np.asarray(mine.A)[np.ix_(rows, at)], A, atol=1e-12)
+    np.testing.assert_allclose(np.asarray(mine.b)[rows], b, atol=1e-12)
     assert (form.cones.zero, form.cones.nonneg, form.cones.soc) == (dims.zero, dims.nonneg, tuple(dims.soc))
     assert (form.cones.psd, form.cones.exp) == (tuple(dims.psd), dims.exp)
     np.testing.assert_allclose(form.alpha, dims.p3d)
@@ -106,3 +107,27 @@ def test_the_users_problem_stays_as_it_was() -> None:
     assert all(parameter.value is None for parameter in found.parameters)
     assert all(dual.value is None for one in found.problem.constraints for dual in one.dual_variables)
     assert found.problem.variables()[0].value is None
+
+
+@pytest.mark.parametrize(
+    "name", ["ridge_regression", "lasso", "several_right_hand_sides", "second_order_cone"]
+)
+def test_unknowns_that_an_equality_defines_are_taken_out(name: str) -> None:
+    """The gradient of the Lagrangian of what is left is that of the whole, which is zero in the others."""
+    found, rng = case(name), np.random.default_rng(1)
+    form = canonical(found.problem, found.parameters, found.gp, None)
+    k, values = form.factors.size, tuple(np.asarray(value, float) for value in found.values)
+    assert (
+        k
+        == {"ridge_regression": 10, "lasso": 6, "several_right_hand_sides": 10, "second_order_cone": 5}[name]
+    )
+    with jax.enable_x64(True):
+        whole, left = program.conic(form, values), program.smaller(form, values)
+        z, y = rng.normal(size=form.n - k), rng.normal(size=form.cones.rows - k)
+        full_z, full_y = restored(whole, form.factors, jax.numpy.asarray(z), jax.numpy.asarray(y))
+        gradient = whole.P @ full_z + whole.q + whole.A.T @ full_y
+        np.testing.assert_allclose(gradient[:-k], left.P @ z + left.q + left.A.T @ y, atol=1e-10)
+        np.testing.assert_allclose(gradient[-k:], 0, atol=1e-10)
+        np.testing.assert_allclose((whole.A @ full_z - whole.b)[:k], 0, atol=1e-10)
+        np.testing.assert_allclose((whole.A @ full_z - whole.b)[k:], left.A @ z - left.b, atol=1e-10)
+    assert left.cones.zero == form.cones.zero - k
