@@ -28,10 +28,8 @@ from declarative.dims import Dim
 from declarative.ir import (
     Apply,
     Binder,
-    Bound,
     Const,
     Constraint,
-    Equality,
     Expr,
     Index,
     Inequality,
@@ -41,18 +39,17 @@ from declarative.ir import (
     Problem,
     Reduce,
     Size,
-    Slice,
     Type,
-    Unknown,
     Variable,
 )
 from declarative.rewrite import arrays, cones, forms, sets
+from declarative.rewrite.auxiliaries import Auxiliaries, Place, names
 from declarative.rewrite.spelling import isolated, spelt
 from declarative.walk import constant as number
-from declarative.walk import contains, free_bounds, walk
+from declarative.walk import contains
 
 _MONOTONE = {"sum", "mean", "transpose", "reshape", "vec", "concat", "stack", "diag", "trace", "cumsum"}
-_REDUCING = {"norm1", "norm_inf", "max", "min", "sum_largest"}
+_REDUCING = {"norm1", "norm2", "norm_p", "norm_inf", "norm_nuc", "norm_spec", "max", "min", "sum_largest"}
 _HOMOGENEOUS = _REDUCING | {"abs", "maximum", "minimum", "relu"}
 HALF = Const(0.5)
 
@@ -86,20 +83,20 @@ def _lifted(
     statement = problem.statement
     if not isinstance(statement, Minimize):
         return None
-    lifting = _Lifting(structure, _names(problem), cones, smooth)
+    lifting = _Lifting(structure, Auxiliaries(names(problem)), cones, smooth)
     try:
         unknowns, declared = lifting.declarations(problem.unknowns)
-        value = lifting.relax(statement.value, statement.sense, _Place(quadratic=quadratic))
+        value = lifting.relax(statement.value, statement.sense, Place(quadratic=quadratic))
         constraints = [row for c in (*declared, *problem.constraints) for row in lifting.constraint(c)]
     except _Cannot:
         return None
-    if not lifting.changed:
+    if not lifting.changed and not lifting.new.unknowns:
         return None
     return replace(
         problem,
         statement=replace(statement, value=value),
-        unknowns=(*unknowns, *lifting.unknowns),
-        constraints=(*constraints, *lifting.rows),
+        unknowns=(*unknowns, *lifting.new.unknowns),
+        constraints=(*constraints, *lifting.new.rows),
     )
 
 
@@ -111,43 +108,15 @@ def _form(atom: str, text: str, cones: bool, quadratic: bool) -> Problem:
     return _lifted(spelt_out, structure_of(spelt_out), cones, quadratic) or spelt_out
 
 
-def _names(problem: Problem) -> set[str]:
-    names = set(problem.dims)
-    for items in (problem.params, problem.unknowns, problem.lets, problem.outputs):
-        names.update(item.name for item in items)
-    for node in walk(problem):
-        if isinstance(node, (Bound, Binder)):
-            names.add(node.name)
-    return names
-
-
-@dataclass(frozen=True)
-class _Place:
-    """Where an expression stands: within which binders, and whether squares may stay."""
-
-    binders: tuple[Binder, ...] = ()
-    quadratic: bool = False
-    where: Expr | None = None
-
-    def inside(self, binders: tuple[Binder, ...], where: Expr | None = None) -> _Place:
-        return replace(self, binders=(*self.binders, *binders), where=_both(self.where, where))
-
-    @property
-    def affine(self) -> _Place:
-        return replace(self, quadratic=False)
-
-
 @dataclass
 class _Lifting:
     """Collects auxiliaries and their constraints while expressions are relaxed."""
 
     structure: Structure
-    taken: set[str]
+    new: Auxiliaries
     cones: bool = False
     smooth: bool = False
-    unknowns: list[Variable] = field(default_factory=list)
-    rows: list[Constraint] = field(default_factory=list)
-    known: dict[tuple[int, int, _Place], tuple[Expr, Expr]] = field(default_factory=dict)
+    known: dict[tuple[int, int, Place], tuple[Expr, Expr]] = field(default_factory=dict)
     changed: bool = False
 
     # ---- constraints --------------------------------------------------------------------------
@@ -156,7 +125,7 @@ class _Lifting:
         """The declarations without what are cones, and those as constraints."""
         if not self.cones:
             return list(unknowns), []
-        pairs = [cones.declaration(variable, self.fresh) for variable in unknowns]
+        pairs = [cones.declaration(variable, self.new.fresh) for variable in unknowns]
         found = [constraint for _, rows in pairs for constraint in rows]
         changed = [variable for variable, _ in pairs]
         self.changed = self.changed or changed != list(unknowns)
@@ -180,7 +149,7 @@ class _Lifting:
             if found is not None:
                 self.changed = True
                 return found
-        place = _Place(constraint.binders, where=constraint.where)
+        place = Place(constraint.binders, where=constraint.where)
         if constraint.where is not None and not self.cones:
             raise _Cannot
         left, right = self.relax(constraint.left, 1, place), self.relax(constraint.right, -1, place)
@@ -242,7 +211,7 @@ class _Lifting:
 
     # ---- expressions --------------------------------------------------------------------------
 
-    def relax(self, expr: Expr, side: int, place: _Place) -> Expr:
+    def relax(self, expr: Expr, side: int, place: Place) -> Expr:
         """An expression that bounds `expr` from above (side 1) or below (-1), and can be equal to it."""
         degree, curvature = self.structure.degree(expr), self.structure.curvature
         right = curvature.convex if side > 0 else curvature.concave
@@ -259,7 +228,7 @@ class _Lifting:
             self.known[key] = (expr, self._relaxed(expr, side, place))
         return self.known[key][1]
 
-    def _relaxed(self, expr: Expr, side: int, place: _Place) -> Expr:
+    def _relaxed(self, expr: Expr, side: int, place: Place) -> Expr:
         match expr:
             case Apply(atom="add" | "sub", args=(left, right)):
                 other = side if expr.atom == "add" else -side
@@ -284,7 +253,7 @@ class _Lifting:
             case _:
                 return self._largest(expr, place) if side > 0 else self._smallest(expr, place)
 
-    def _arguments(self, expr: Apply, side: int, place: _Place) -> tuple[Expr, ...]:
+    def _arguments(self, expr: Apply, side: int, place: Place) -> tuple[Expr, ...]:
         """Bounds of the arguments, above or below as the function rises or falls in each."""
         signs = tuple(map(self.structure.curvature.signs, expr.args))
         moves = ATOMS[expr.atom].monotone(signs, tuple(map(number, expr.args)))
@@ -296,7 +265,7 @@ class _Lifting:
             found.append(arg if direction is Monotone.NEITHER else self.relax(arg, sides[direction], place))
         return tuple(found)
 
-    def _product(self, expr: Apply, side: int, place: _Place) -> Expr:
+    def _product(self, expr: Apply, side: int, place: Place) -> Expr:
         """A factor of known sign: a positive one stays outside, one that may be zero goes inside."""
         signs, constant = self.structure.curvature.signs, self.structure.constant
         left, right = expr.args
@@ -341,7 +310,7 @@ class _Lifting:
         fits = base is not None and curvature.convex(base) and curvature.signs.nonneg(base)
         return base if fits else None
 
-    def _square(self, expr: Apply, place: _Place) -> Expr:
+    def _square(self, expr: Apply, place: Place) -> Expr:
         base = self._square_base(expr)
         assert base is not None
         relaxed = self.relax(base, 1, place.affine)
@@ -349,7 +318,7 @@ class _Lifting:
 
     # ---- atoms --------------------------------------------------------------------------------
 
-    def _largest(self, expr: Expr, place: _Place) -> Expr:
+    def _largest(self, expr: Expr, place: Place) -> Expr:
         """An upper bound of a convex piecewise-linear expression."""
         affine = place.affine
         match expr:
@@ -377,7 +346,7 @@ class _Lifting:
             case _:
                 return self._by_form(expr, 1, place)
 
-    def _smallest(self, expr: Expr, place: _Place) -> Expr:
+    def _smallest(self, expr: Expr, place: Place) -> Expr:
         """A lower bound of a concave piecewise-linear expression."""
         affine = place.affine
         match expr:
@@ -391,7 +360,7 @@ class _Lifting:
             case _:
                 return self._by_form(expr, -1, place)
 
-    def _by_form(self, expr: Expr, side: int, place: _Place, bound: Expr | None = None) -> Expr:
+    def _by_form(self, expr: Expr, side: int, place: Place, bound: Expr | None = None) -> Expr:
         """What the atom's conic form says; `bound` is what it must not exceed, if the form is to hold that."""
         if self.smooth and isinstance(expr, Apply) and ATOMS[expr.atom].smooth:
             return replace(expr, args=tuple(self._arguments(expr, side, place.affine)))
@@ -410,12 +379,12 @@ class _Lifting:
             raise _Cannot
         sides = [*args, *([] if bound is None else [bound])]
         found = forms.instance(
-            form, expr, args, bound, self.fresh, lambda shape: self._auxiliary(shape, sides, place)
+            form, expr, args, bound, self.new.fresh, lambda shape: self.new.unknown(shape, sides, place)
         )
         if found is None:
             raise _Cannot
         for constraint in found.constraints:
-            self._quantified(constraint, place)
+            self.new.quantified(constraint, place)
         return found.value
 
     def _bounded(self, constraint: Inequality) -> list[Constraint] | None:
@@ -425,121 +394,64 @@ class _Lifting:
             return None
         call, side, bound = found
         call = spelt(call, self.structure) or call
-        place = _Place(constraint.binders, where=constraint.where)
+        place = Place(constraint.binders, where=constraint.where)
         text = forms.text_of(call, self.structure)
         if text is None or forms.value_of(_form(call.atom, text, self.cones, False)) is None:
             return None
-        rows, self.rows = self.rows, []
-        try:
-            self._by_form(call, side, place, bound)
-        finally:
-            rows, self.rows = self.rows, rows
+        before = len(self.new.rows)
+        self._by_form(call, side, place, bound)
+        rows = self.new.rows[before:]
+        del self.new.rows[before:]
         return rows
 
     def _affine(self, expr: Expr) -> bool:
         return self.structure.curvature.affine(expr)
 
-    def _absolute(self, inner: Expr, shape: tuple[Dim, ...], place: _Place) -> Expr:
+    def _absolute(self, inner: Expr, shape: tuple[Dim, ...], place: Place) -> Expr:
         if not self._affine(inner):
             raise _Cannot
         return self._above([inner, neg(inner)], shape, place)
 
-    def _above(self, sides: list[Expr], shape: tuple[Dim, ...], place: _Place) -> Expr:
+    def _above(self, sides: list[Expr], shape: tuple[Dim, ...], place: Place) -> Expr:
         """A new unknown of the shape that is at least each of the sides."""
-        bound = self._auxiliary(shape, sides, place)
+        bound = self.new.unknown(shape, sides, place)
         for smaller in sides:
-            self._row(smaller, bound, place.binders, None)
+            self.new.row(smaller, bound, place)
         return bound
 
-    def _sum_largest(self, expr: Apply, inner: Expr, place: _Place) -> Expr:
+    def _sum_largest(self, expr: Apply, inner: Expr, place: Place) -> Expr:
         relaxed = self.relax(inner, 1, place)
-        level = self._auxiliary((), [relaxed], place)
+        level = self.new.unknown((), [relaxed], place)
         excess = self._above([sub(relaxed, level), ZERO], inner.type.shape, place)
         count = attr(expr, "k")
         assert isinstance(count, Dim)
         return add(mul(Size(count), level), apply("sum", excess))
 
-    def _huber(self, inner: Expr, width: Expr, place: _Place) -> Expr:
-        middle = self._auxiliary(inner.type.shape, [inner], place)
+    def _huber(self, inner: Expr, width: Expr, place: Place) -> Expr:
+        middle = self.new.unknown(inner.type.shape, [inner], place)
         rest = self._absolute_of(sub(inner, middle), place)
         return add(mul(HALF, apply("square", middle)), mul(width, rest))
 
-    def _absolute_of(self, difference: Expr, place: _Place) -> Expr:
+    def _absolute_of(self, difference: Expr, place: Place) -> Expr:
         return self._above([difference, neg(difference)], difference.type.shape, place)
 
     def _over_binders(
-        self, body: Expr, binders: tuple[Binder, ...], where: Expr | None, side: int, place: _Place
+        self, body: Expr, binders: tuple[Binder, ...], where: Expr | None, side: int, place: Place
     ) -> Expr:
         """max(body for ...) <= t is body <= t for every index."""
-        inside, largest = place.inside(binders), body if side > 0 else neg(body)
+        inside, largest = place.inside(binders, where), body if side > 0 else neg(body)
         terms = self.pieces(largest)
         if terms is None:
-            if where is not None:  # an auxiliary of an index that is left out would be idle
+            if (
+                where is not None and not self.cones
+            ):  # an auxiliary of an index that is left out would be idle
                 raise _Cannot
             terms = [self.relax(largest, 1, inside)]
         families: list[Expr] = [Reduce("max", term, binders, where, body.type) for term in terms]
-        bound = self._auxiliary(body.type.shape, families, place)
+        bound = self.new.unknown(body.type.shape, families, place)
         for term in terms:
-            self._row(term, bound, inside.binders, where)
+            self.new.row(term, bound, inside)
         return bound if side > 0 else neg(bound)
-
-    # ---- auxiliaries --------------------------------------------------------------------------
-
-    def _auxiliary(self, shape: tuple[Dim, ...], sides: list[Expr], place: _Place) -> Expr:
-        """A new unknown with one axis per binder on which the sides depend, read at the binders' values."""
-        free = frozenset[str]().union(*(free_bounds(side) for side in sides), *_free(place.where))
-        binders = [binder for binder in place.binders if binder.name in free]
-        name = self.fresh("t")
-        self.changed = True
-        sizes = tuple(binder.last - binder.first for binder in binders)
-        variable = Variable(name, Type("real", (*sizes, *shape)), doc="auxiliary of a rewrite")
-        self.unknowns.append(variable)
-        unknown = Unknown(name, variable.type)
-        if not binders:
-            return unknown
-        items = tuple(_offset(binder) for binder in binders)
-        rest = tuple(Slice(Dim.of(0), dim) for dim in shape)
-        read = Index(unknown, (*items, *rest), Type("real", shape))
-        if place.where is not None:  # what no filter lets through is fixed
-            idle = replace(apply("not", place.where), type=Type("bool"))
-            self.rows.append(Equality(read, ZERO, binders=tuple(binders), where=idle))
-        return read
-
-    def fresh(self, stem: str) -> str:
-        """A name that nothing else has."""
-        number = 1
-        while f"{stem}{number}" in self.taken:
-            number += 1
-        self.taken.add(f"{stem}{number}")
-        return f"{stem}{number}"
-
-    def _quantified(self, constraint: Constraint, place: _Place) -> None:
-        """Adds a constraint of an auxiliary, over the binders that it depends on."""
-        free = free_bounds(constraint) | frozenset().union(*_free(place.where))
-        used = tuple(binder for binder in place.binders if binder.name in free)
-        where = _both(place.where, constraint.where)
-        self.rows.append(replace(constraint, binders=(*used, *constraint.binders), where=where))
-
-    def _row(self, left: Expr, right: Expr, binders: tuple[Binder, ...], where: Expr | None) -> None:
-        """left <= right, over the binders that either side depends on."""
-        free = free_bounds(left) | free_bounds(right)
-        used = tuple(binder for binder in binders if binder.name in free)
-        self.rows.append(Inequality(left, right, binders=used, where=where, span=left.span))
-
-
-def _both(left: Expr | None, right: Expr | None) -> Expr | None:
-    if left is None or right is None:
-        return left if right is None else right
-    return replace(apply("and", left, right), type=Type("bool"))
-
-
-def _free(where: Expr | None) -> list[frozenset[str]]:
-    return [] if where is None else [free_bounds(where)]
-
-
-def _offset(binder: Binder) -> Expr:
-    index = Bound(binder.name)
-    return index if binder.first == Dim.of(0) else apply("sub", index, Size(binder.first))
 
 
 def _as_largest(expr: Expr) -> Expr | None:
