@@ -46,6 +46,12 @@ def _sparsemax(y: Any) -> Any:
     return kept * (y - (jnp.sum(kept * y) - 1) / 2)
 
 
+def _lasso(X: Any, y: Any, lam: Any) -> Any:
+    """At the data below the first weight is zero, and the others are negative."""
+    kept = X[:, 1:]
+    return jnp.append(jnp.zeros(1), jnp.linalg.solve(kept.T @ kept, kept.T @ y + lam))
+
+
 CASES = {
     case.engine: case
     for case in (
@@ -63,6 +69,13 @@ CASES = {
             lambda X, y, lam: jnp.linalg.solve(X.T @ X + lam * jnp.eye(3), X.T @ y),
         ),
         Case(
+            "proximal",
+            "problem p\n given X: real[m, d], y: real[m], lam: positive real\n find w: real[d]\n"
+            " minimize 1/2 * ||X @ w - y||^2 + lam * ||w||_1",
+            {"X": RNG.normal(size=(5, 3)), "y": np.array([2.0, -1.0, 0.5, 1.5, -2.0]), "lam": np.array(1.5)},
+            _lasso,
+        ),
+        Case(
             "interior_point",
             "problem p\n given P: psd real[n, n], q: real[n], h: real[2]\n find x: real[n]\n"
             " minimize 1/2 * x' @ P @ x + q' @ x\n subject to\n  a: sum(x) <= h[0]\n  b: -sum(x) <= h[1]",
@@ -75,6 +88,13 @@ CASES = {
             " minimize sum(exp(x) - c * a * x)",
             {"a": POSITIVE, "c": np.array(2.0)},
             lambda a, c: jnp.log(a * c),
+        ),
+        Case(
+            "nonlinear",
+            "problem p\n given w: positive real[n], s: positive real, cap: positive real\n find x: real[n]\n"
+            " minimize rel_entropy(x, w)\n subject to\n  a: sum(x) == s\n  b: x[0] <= cap",
+            {"w": POSITIVE, "s": np.array(2.0), "cap": np.array(0.1)},
+            lambda w, s, cap: jnp.concatenate([cap[None], (s - cap) * w[1:] / jnp.sum(w[1:])]),
         ),
         Case(
             "quasi_newton",

@@ -86,9 +86,9 @@ def check(one: proximal.Solver, p: Any, options: SolveOptions = SolveOptions()) 
         return weights @ root.y.z, root
 
     def derivatives(t: Any) -> Any:
-        value, root = along(t)
-        line = lambda t: along(t)[0]  # noqa: E731
-        return value, jax.jacfwd(line)(t), jax.jacrev(line)(t), jax.jacfwd(jax.jacrev(line))(t), root
+        value, forward, root = jax.jvp(along, (t,), (1.0,), has_aux=True)
+        reverse, second = jax.jvp(jax.grad(lambda t: along(t)[0]), (t,), (1.0,))
+        return value, forward, reverse, second, root
 
     step = 1e-5
     values, *rest, roots = jax.jit(jax.vmap(derivatives))(jnp.array([-step, 0.0, step]))
@@ -298,6 +298,7 @@ def test_maps_of_all_kinds(make: Any) -> None:
 # ---- from a program --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_quadratic_program_of_the_epigraph_agrees() -> None:
     text = (
         "problem p\n given X: real[m, n], y: real[m], lam: positive real\n find w: real[n], b: real\n"
