@@ -25,6 +25,7 @@ QUICK: dict[str, dict[str, float]] = {
     "logistic": {"gradient": 1e-7, "gradient error": 1e-5},
     "dropin": {"against cvxpy": 1e-5, "gradient error": 1e-7, "Hessian error": 1e-5},
     "isotonic": {"error": 1e-8, "gradient error": 1e-6},
+    "flow": {"imbalance": 1e-9, "difference": 1e-8, "bill's slope": 1e-9},
 }
 
 
