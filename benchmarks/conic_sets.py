@@ -12,6 +12,7 @@ to an infeasible variant but `infeasible` and a failure that says so. `--write` 
 from __future__ import annotations
 
 import argparse
+import fcntl
 import gzip
 import json
 import sys
@@ -411,13 +412,17 @@ def main() -> int:
     parser.add_argument("--limit", type=int, default=500, help="largest number of variables")
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--write", action="store_true", help="put what was run into the page")
+    parser.add_argument("--part", type=int, default=0, help="run one part")
+    parser.add_argument("--of", type=int, default=1, help="of so many")
     args = parser.parse_args()
     jax.config.update("jax_enable_x64", True)
     wanted, bad = set(args.names), []
     print("  ".join(HEAD))
     for name in SETS:
-        for program in programs(args.data, name):
+        for index, program in enumerate(programs(args.data, name)):
             if wanted and not wanted & {name, program.name}:
+                continue
+            if index % args.of != args.part:
                 continue
             n, m = program.data.q.size, program.data.b.size
             if n > args.limit or m > ROWS:
@@ -433,12 +438,18 @@ def main() -> int:
 
 
 def _store(name: str, cells: list[str]) -> None:
+    """Under a lock: several runs may share the work."""
     stored = PAGE.with_suffix(".json")
-    tables = json.loads(stored.read_text()) if stored.exists() else {}
-    tables.setdefault(name, {})[cells[0]] = cells
-    ordered = {key: dict(sorted(tables[key].items())) for key in SETS if key in tables}
-    stored.write_text(json.dumps(ordered, indent=1) + "\n")
-    PAGE.write_text(page(ordered))
+    stored.touch()
+    with stored.open("r+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        tables = json.loads(file.read() or "{}")
+        tables.setdefault(name, {})[cells[0]] = cells
+        ordered = {key: dict(sorted(tables[key].items())) for key in SETS if key in tables}
+        file.seek(0)
+        file.truncate()
+        file.write(json.dumps(ordered, indent=1) + "\n")
+        PAGE.write_text(page(ordered))
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ SERIES_TERMS = 5
 
 def solver(way: Backward, solver: Solver) -> Solver:
     """What is differentiated: the engine's solver but for `smoothed`, whose point is another one."""
-    return solver.smoothed(way.args[0]) if way.mode == "smoothed" else solver  # type: ignore[attr-defined,no-any-return]
+    return solver.smoothed(way.args[0]) if way.mode == "smoothed" else solver  # type: ignore[attr-defined]
 
 
 def differentiable(

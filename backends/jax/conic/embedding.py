@@ -67,10 +67,21 @@ class Result(NamedTuple):
 def iterate(problem: Scaled, tol: Array, target: Array, max_iter: Array) -> Result:
     """Runs until the best point meets the target, or the tolerance and no longer improves, or a certificate
     is found, or no progress is made."""
-    eps = float(jnp.finfo(problem.q.dtype).eps)
+    return result(problem, run(problem, begin(problem), tol, target, max_iter), tol)
+
+
+def begin(problem: Scaled) -> State:
+    one = jnp.ones_like(problem.cost)
+    start = _start(problem, grouped(problem.cones, problem.alpha))
+    never, count = jnp.inf * one, jnp.zeros_like(one, dtype=jnp.int32)
+    delta = float(jnp.finfo(problem.q.dtype).eps) ** 0.575 * one
+    return State(start, start, never, count, count, count, delta, never, never)
+
+
+def run(problem: Scaled, state: State, tol: Array, target: Array, max_iter: Array) -> State:
+    """From where the state stands; see `iterate`."""
     cones = grouped(problem.cones, problem.alpha)
-    delta = jnp.full_like(problem.cost, eps**0.575)
-    sharp = eps**0.6
+    sharp = _sharp(problem)
 
     def going(state: State) -> Array:
         done = (state.error < target) | (state.infeasible < sharp) | (state.unbounded < sharp)
@@ -78,15 +89,18 @@ def iterate(problem: Scaled, tol: Array, target: Array, max_iter: Array) -> Resu
         stuck = (state.stalls >= STALLS) | (state.waiting >= patience)
         return (state.steps < max_iter) & ~stuck & ~done
 
-    one = jnp.ones_like(problem.cost)
-    start = _start(problem, cones)
-    never, count = jnp.inf * one, jnp.zeros_like(one, dtype=jnp.int32)
-    first = State(start, start, never, count, count, count, delta, never, never)
-    last = lax.while_loop(going, lambda state: _advance(problem, cones, state), first)
+    return lax.while_loop(going, lambda state: _advance(problem, cones, state), state)
+
+
+def result(problem: Scaled, last: State, tol: Array) -> Result:
     # Where neither a solution nor a sharp certificate was reached, a fair one tells why.
-    limit = jnp.where(last.error > tol, FAIR, sharp)
+    limit = jnp.where(last.error > tol, FAIR, _sharp(problem))
     x, z, s = (part / last.best.tau for part in last.best[:3])
     return Result(x, z, s, last.steps, last.infeasible < limit, last.unbounded < limit, last.error)
+
+
+def _sharp(problem: Scaled) -> float:
+    return float(jnp.finfo(problem.q.dtype).eps) ** 0.6
 
 
 def _start(problem: Scaled, cones: tuple[Cone, ...]) -> Iterate:

@@ -30,7 +30,7 @@ from declarative.layer.contract import Params, Point, Root, SolveOptions
 from declarative.layer.status import Status
 
 MAX_ITER = 100
-ROUGH = 1e-5  # residual from which the polish mostly arrives
+ROUGH = 1e-4, 1e-6  # residuals from which the polish mostly arrives
 ROUNDED = 1e4  # a residual below so many eps is rounding error
 
 
@@ -39,6 +39,8 @@ class Solver:
 
     The point's `eq` are the multipliers of the zero rows, `ineq` those of all the others, in the dual cone.
     """
+
+    attempts = False
 
     def __init__(self, data: Callable[[Params], Conic], own: Callable[[Params], int] | None = None):
         self._data, self._own = data, own
@@ -103,16 +105,19 @@ class _Attempt(NamedTuple):
 
 @linalg.elementwise
 def _solve(data: Conic, tol: Array, max_iter: Array) -> Root:
-    """A rough point is mostly enough for the polish; where it is not, the iteration runs again, to its end."""
+    """A rough point is mostly enough for the polish; where it is not, the iteration goes on."""
     valid, clean = _checked(data)
     problem = scaling.equilibrated(clean)
     scales = polish.scales(problem)
     program = polish.program(clean, scales)
     enough = jnp.minimum(tol, ROUNDED * jnp.finfo(tol.dtype).eps)
+    goals = jnp.stack([*(jnp.maximum(rough, tol / 10) for rough in ROUGH), tol / 100])
 
-    def attempt(rough: Array, before: Array) -> _Attempt:
-        goal = jnp.where(rough, ROUGH, tol / 10), jnp.where(rough, ROUGH, tol / 100)
-        found = embedding.iterate(problem, *goal, max_iter - before)
+    def attempt(number: Array, before: embedding.State) -> tuple[embedding.State, _Attempt]:
+        goal = goals[number]
+        near = jnp.maximum(goal, tol / 10)
+        state = embedding.run(problem, before, near, goal, max_iter)
+        found = embedding.result(problem, state, near)
         x, z, s = scaling.restored(problem, found.x, found.z, found.s)
         polished = polish.polish(program, found.x, scales.rows * s, problem.cost * z / scales.rows)
         pairs = polished.pairs
@@ -121,21 +126,21 @@ def _solve(data: Conic, tol: Array, max_iter: Array) -> Root:
         zs = jnp.stack([scales.rows * pairs.z / problem.cost, z])
         residuals = jax.vmap(lambda *point: optimality.residual(clean, *point))(xs, ss, zs)
         residuals = jnp.where(jnp.isfinite(residuals), residuals, jnp.inf)
-        pick, steps = jnp.argmin(residuals), before + found.steps
-        best = xs[pick], zs[pick], pairs, polished.factor, residuals[pick], steps
-        return _Attempt(*best, found.infeasible, found.unbounded)
+        pick = jnp.argmin(residuals)
+        best = xs[pick], zs[pick], pairs, polished.factor, residuals[pick], found.steps
+        return state, _Attempt(*best, found.infeasible, found.unbounded)
 
     once = jax.jit(attempt, inline=True)  # traced once for its shapes and for the loop
 
-    def going(carry: tuple[Array, _Attempt]) -> Array:
-        rounds, last = carry
+    def going(carry: tuple[Array, embedding.State, _Attempt]) -> Array:
+        number, _, last = carry
         done = (last.residual <= enough) | last.infeasible | last.unbounded | (last.steps >= max_iter)
-        return (rounds == 0) | ((rounds == 1) & ~done)
+        return (number == 0) | ((number < goals.shape[0]) & ~done)
 
-    none = jnp.zeros_like(max_iter)
-    shapes = jax.eval_shape(once, tol > 0, none)
-    first = none, jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), shapes)
-    _, last = lax.while_loop(going, lambda carry: (carry[0] + 1, once(carry[0] == 0, carry[1].steps)), first)
+    none, start = jnp.int32(0), embedding.begin(problem)
+    shapes = jax.eval_shape(once, none, start)[1]
+    first = none, start, jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), shapes)
+    *_, last = lax.while_loop(going, lambda carry: (carry[0] + 1, *once(*carry[:2])), first)
     zero = data.cones.zero
     y = Point(last.x, last.z[:zero], last.z[zero:])
     status = _status(valid, convex(problem.P), last, tol)
