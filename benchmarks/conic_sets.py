@@ -1,6 +1,6 @@
 """The stored conic programs on the dense engine beside Clarabel: objective, status, residual, time.
 
-    python benchmarks/conic_sets.py [--limit 500] [--data DIR] [--write] [SET | NAME ...]
+    python -m benchmarks.conic_sets [--limit 500] [--data DIR] [--write] [SET | NAME ...]
 
 Sets: cblib (second-order and exponential cones, CBF), sdplib (semidefinite, SDPA), netlib (linear), and
 netlib_infeasible: the same with one more row, c'x <= f* - (1 + |f*|) / 10, which contradicts all the others
@@ -20,8 +20,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import clarabel
 import jax
@@ -378,7 +376,7 @@ def page(tables: dict[str, dict[str, list[str]]]) -> str:
     text = [
         "# Stored conic programs",
         "",
-        "Written by `python benchmarks/conic_sets.py --write`: the dense conic engine in float64 on the CPU, beside"
+        "Written by `python -m benchmarks.conic_sets --write`: the dense conic engine in float64 on the CPU, beside"
         " Clarabel at a tolerance of 1e-9. `difference` is that of the objectives, relative to the larger of"
         " Clarabel's and 1; `residual` is the engine's own, of the data as given; `ms` is the CPU time of one solve,"
         " compiled before. Clarabel is sparse and the engine is dense, which shows in the larger programs."
