@@ -175,7 +175,8 @@ def sampled(parameters: list[Any], uneven: float = 0.0) -> Iterator[None]:
         with _dense_reads():
             for parameter in parameters:
                 ramp = np.arange(parameter.size).reshape(parameter.shape) / max(parameter.size, 1)
-                parameter.save_value(parameter.project(1 + uneven * ramp))
+                value = parameter.project(1 + uneven * ramp)
+                parameter.save_value(value.toarray() if parameter.attributes["diag"] else value)
         yield
     finally:
         for parameter, value in zip(parameters, before, strict=True):

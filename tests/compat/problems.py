@@ -23,7 +23,7 @@ class Case:
 
 
 QUICK: dict[str, Build] = {}
-SLOW: dict[str, Build] = {}  # each compiles cones, which takes seconds
+SLOW: dict[str, Build] = {}  # most of them compile cones, which takes seconds
 
 
 def quick(build: Build) -> Build:
@@ -65,14 +65,14 @@ def ridge_regression(rng: np.random.Generator) -> Case:
     return Case(problem, [b, A], [x], normal(rng, b, A))
 
 
-@quick
+@slow
 def several_right_hand_sides(rng: np.random.Generator) -> Case:
     X, A, B = cp.Variable((3, 2)), cp.Parameter((5, 3)), cp.Parameter((5, 2))
     problem = cp.Problem(cp.Minimize(cp.sum_squares(A @ X - B) + 0.01 * cp.sum_squares(X)))
     return Case(problem, [A, B], [X], normal(rng, A, B))
 
 
-@quick
+@slow
 def lasso(rng: np.random.Generator) -> Case:
     x, A, b, lam = cp.Variable(3), cp.Parameter((6, 3)), cp.Parameter(6), cp.Parameter(nonneg=True)
     problem = cp.Problem(cp.Minimize(cp.sum_squares(A @ x - b) + lam * cp.norm1(x)))
@@ -137,7 +137,7 @@ def second_order_cone(rng: np.random.Generator) -> Case:
     return Case(problem, [root, q, A, b], [x], [*normal(rng, root, q, A), [[0.3]]])
 
 
-@quick
+@slow
 def semidefinite(rng: np.random.Generator) -> Case:
     X, C = cp.Variable((3, 3), symmetric=True), cp.Parameter((3, 3), symmetric=True)
     cone = X >> 0
@@ -204,7 +204,7 @@ def quad_form_in_a_box(rng: np.random.Generator) -> Case:
     )
 
 
-@quick
+@slow
 def quad_form_of_a_sum(rng: np.random.Generator) -> Case:
     x, P, Q, q = (
         cp.Variable(3),
