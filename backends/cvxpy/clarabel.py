@@ -53,8 +53,7 @@ class Solver:
                 answer = host.solve(*asked)
             values = (answer.z, answer.y[: form.cones.zero], answer.y[form.cones.zero :])
             state = np.int8(answer.status.code), np.int32(answer.iterations), kind.type(answer.residual)
-            state = *state, np.int32(number)
-            return (*(value.astype(kind) for value in values), *state)
+            return (*(value.astype(kind) for value in values), *state, np.int32(number))
 
         sizes = (form.n, form.cones.zero, form.m - form.cones.zero)
         shapes = [jax.ShapeDtypeStruct((size,), kind) for size in sizes]

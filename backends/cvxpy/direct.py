@@ -74,7 +74,10 @@ class Factor:
         scale = sparse.diags_array(self._scale)
         self.scaled = sparse.csc_array(scale @ matrix @ scale)
         eye = sparse.eye_array(matrix.shape[0], format="csc")
-        self._factor = splu((self.scaled + SHIFT * eye).tocsc())
+        try:
+            self._factor: Any = splu((self.scaled + SHIFT * eye).tocsc())
+        except RuntimeError:  # exactly singular even so
+            self._factor = None
         self._damped: Any = None
 
     def solve(self, b: Vector, transposed: bool = False) -> Vector:
@@ -97,6 +100,8 @@ class Factor:
         """By the shifted factor, and the relative residual that refinement leaves."""
         matrix = self.scaled.T if transposed else self.scaled
         x, left, error = np.zeros_like(b), b, 1.0
+        if self._factor is None:
+            return x, error
         size = np.abs(b).max(initial=0) or 1.0
         for _ in range(ROUNDS):
             moved = x + self._factor.solve(left, "T" if transposed else "N")

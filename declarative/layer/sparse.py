@@ -22,10 +22,10 @@ Indices = np.ndarray[Any, np.dtype[np.int32]]
 class Pattern:
     """Where the entries of a matrix stand. Two patterns are one if they are alike: a part of compilations' keys."""
 
-    def __init__(self, rows: Any, columns: Any, shape: tuple[int, int]):
+    def __init__(self, rows: Any, columns: Any, shape: tuple[int, ...]):
         self.rows: Indices = np.ascontiguousarray(rows, np.int32)
         self.columns: Indices = np.ascontiguousarray(columns, np.int32)
-        self.shape = shape
+        self.shape = int(shape[0]), int(shape[1])
 
     @cached_property
     def key(self) -> tuple[Any, ...]:
@@ -107,7 +107,8 @@ class Sparse:
     def to_numpy(self) -> np.ndarray[Any, Any]:
         """All entries, where `data` [..., nnz] is an array of NumPy."""
         whole = np.zeros((*self.data.shape[:-1], *self.shape), self.data.dtype)
-        np.add.at(whole, (..., self.pattern.rows, self.pattern.columns), self.data)
+        places: Any = (..., self.pattern.rows, self.pattern.columns)
+        np.add.at(whole, places, self.data)
         return whole
 
     def dense(self) -> Array:
@@ -130,7 +131,7 @@ def read(value: Any) -> Sparse | None:
         matrix = value.tocsr(copy=True)
         matrix.sum_duplicates()
         rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-        return Sparse(matrix.data, Pattern(rows, matrix.indices, tuple(map(int, matrix.shape))))
+        return Sparse(matrix.data, Pattern(rows, matrix.indices, matrix.shape))
     if name == "jax" and type(value).__name__ == "BCOO":
         if isinstance(value.indices, jax.core.Tracer):
             raise TypeError("the places of its entries are traced")
@@ -141,5 +142,5 @@ def read(value: Any) -> Sparse | None:
         inside = (indices < np.array(value.shape[-2:])).all(axis=1)
         data = value.data if inside.all() else value.data[..., np.flatnonzero(inside)]
         rows, columns = indices[inside].T
-        return Sparse(data, Pattern(rows, columns, tuple(map(int, value.shape[-2:]))))
+        return Sparse(data, Pattern(rows, columns, value.shape[-2:]))
     return None

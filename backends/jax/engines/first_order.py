@@ -41,7 +41,7 @@ class Bound(NamedTuple):
 
     row: int
     first: int
-    count: int
+    length: int
     above: bool
 
 
@@ -167,11 +167,11 @@ class Solver:
         zero = jnp.zeros(self._size(p), dtype(p))
         equal, unequal = self._equalities(zero, p), self._inequalities(zero, p)
         bounds = [Bound(*one) for one in self._bounds(p)]
-        taken = np.concatenate([np.arange(b.row, b.row + b.count) for b in bounds] or [np.zeros(0, int)])
+        taken = np.concatenate([np.arange(b.row, b.row + b.length) for b in bounds] or [np.zeros(0, int)])
         kept = np.setdiff1d(np.arange(unequal.size), taken)
         lower, upper = jnp.full_like(zero, -jnp.inf), jnp.full_like(zero, jnp.inf)
         for b in bounds:
-            side, at = -unequal[b.row : b.row + b.count], slice(b.first, b.first + b.count)
+            side, at = -unequal[b.row : b.row + b.length], slice(b.first, b.first + b.length)
             if b.above:
                 upper = upper.at[at].min(side)
             else:
@@ -203,7 +203,7 @@ class _Form(NamedTuple):
         eq, ineq = self.joined(point.y, jnp.where(active.free, 0, -slope), active)
         mask = jnp.zeros(self.offset.size, bool).at[self.kept].set(active.rows[self.program.equalities :])
         for b, winner in self._winners(active):
-            mask = mask.at[b.row : b.row + b.count].set(winner)
+            mask = mask.at[b.row : b.row + b.length].set(winner)
         return Point(point.x, eq, jnp.maximum(ineq, 0)), mask
 
     def joined(self, rows: Array, force: Array, active: Active) -> tuple[Array, Array]:
@@ -211,17 +211,17 @@ class _Form(NamedTuple):
         equalities = self.program.equalities
         ineq = jnp.zeros(self.offset.size, rows.dtype).at[self.kept].set(rows[equalities:])
         for b, winner in self._winners(active):
-            at = slice(b.first, b.first + b.count)
+            at = slice(b.first, b.first + b.length)
             value = force[at] if b.above else -force[at]
-            ineq = ineq.at[b.row : b.row + b.count].set(jnp.where(winner, value, 0))
+            ineq = ineq.at[b.row : b.row + b.length].set(jnp.where(winner, value, 0))
         return rows[:equalities], ineq
 
     def split(self, sides: Array, active: Active) -> tuple[Array, Array]:
         """Right-hand sides of all inequalities -> where they hold unknowns at bounds, and those of the rows."""
         held = jnp.zeros_like(self.program.q)
         for b, winner in self._winners(active):
-            value = jnp.where(winner, sides[b.row : b.row + b.count], 0)
-            held = held.at[b.first : b.first + b.count].add(value if b.above else -value)
+            value = jnp.where(winner, sides[b.row : b.row + b.length], 0)
+            held = held.at[b.first : b.first + b.length].add(value if b.above else -value)
         return held, sides[self.kept]
 
     def gathered(self, mask: Array) -> Active:
@@ -229,8 +229,8 @@ class _Form(NamedTuple):
         size, equalities = self.program.q.size, self.program.equalities
         sides = {True: jnp.zeros(size, bool), False: jnp.zeros(size, bool)}
         for b in self.bounds:
-            at = slice(b.first, b.first + b.count)
-            sides[b.above] = sides[b.above].at[at].max(mask[b.row : b.row + b.count])
+            at = slice(b.first, b.first + b.length)
+            sides[b.above] = sides[b.above].at[at].max(mask[b.row : b.row + b.length])
         rows = jnp.concatenate([jnp.ones(equalities, bool), mask[self.kept]])
         return Active(rows, sides[False], sides[True])
 
@@ -253,8 +253,8 @@ class _Form(NamedTuple):
         found = []
         taken = {True: jnp.zeros_like(active.lower), False: jnp.zeros_like(active.lower)}
         for b in self.bounds:
-            at = slice(b.first, b.first + b.count)
-            side = -self.offset[b.row : b.row + b.count]
+            at = slice(b.first, b.first + b.length)
+            side = -self.offset[b.row : b.row + b.length]
             tight = (side == self.program.upper[at]) if b.above else (-side == self.program.lower[at])
             here = (active.upper if b.above else active.lower)[at]
             winner = here & tight & ~taken[b.above][at]

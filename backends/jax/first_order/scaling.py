@@ -21,7 +21,7 @@ SAFETY = 1.02
 
 
 class Scales(NamedTuple):
-    """Unscaled x = columns * x / size, y = rows * y * cost / size ... see `original`."""
+    """Unscaled x = columns * x, y = rows * y."""
 
     columns: Array  # [n]
     rows: Array  # [k]
@@ -65,15 +65,16 @@ def norm(linear: Linear, back: Linear, like: Array) -> Array:
     """The largest singular value, by power iteration on back(linear(x)), a little enlarged."""
     start = jax.random.normal(jax.random.key(0), like.shape, like.dtype)
     start = start / jnp.linalg.norm(start)
+    one: Array = jnp.ones((), like.dtype)
 
     def turn(_: int, carry: tuple[Array, Array]) -> tuple[Array, Array]:
-        x, _ = carry
+        x = carry[0]
         image = back(linear(x))
         size = jnp.linalg.norm(image)
         return jnp.where(size > 0, image / jnp.where(size > 0, size, 1), x), size
 
-    _, size = lax.fori_loop(0, POWERS, turn, (start, jnp.ones((), like.dtype)))
-    return SAFETY * jnp.sqrt(size)
+    largest: Array = lax.fori_loop(0, POWERS, turn, (start, one))[1]
+    return SAFETY * jnp.sqrt(largest)
 
 
 def _inverse_root(size: Array) -> Array:
