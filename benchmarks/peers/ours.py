@@ -37,7 +37,7 @@ CONTENDERS = (
         "hand-written",
         ("jax",),
         ("jax", "jaxlib"),
-        dict.fromkeys(STRUCTURED, written),
+        dict.fromkeys((*STRUCTURED, "lasso", "elastic_net"), written),
         "benchmarks/reference",
         peer=False,
     ),

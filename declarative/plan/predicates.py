@@ -116,15 +116,20 @@ def known_projection(*names: str) -> Rule:
     return rule
 
 
-def composite(*names: str) -> Rule:
-    """A smooth function and beside it, for each unknown, nothing or one of the named ones."""
+def composite(*names: str, curved: tuple[str, ...] = ()) -> Rule:
+    """A smooth function and beside it, for each unknown, nothing or one of the named ones; with those of `curved`
+    alone the function is no quadratic."""
 
     def rule(variant: Variant) -> str | None:
         found = variant.facts.composite
         if found is None:
             return "it is no smooth function with one known function beside it for each unknown"
-        missing = [part.name for part in found.parts if part.name not in ("free", *names)]
-        return f"it has no proximal map for `{missing[0]}`" if missing else None
+        beside = {part.name for part in found.parts} - {"free"}
+        missing = sorted(beside - {*names, *curved})
+        if missing:
+            return f"it has no proximal map for `{missing[0]}`"
+        plain = found.quadratic and beside <= {*curved}
+        return "it leaves such quadratic programs to pivots" if plain else None
 
     return rule
 

@@ -48,7 +48,6 @@ PROJECTIONS = (
 BESIDE = (
     "nonneg",
     "box",
-    "simplex",
     "ball",
     "ball_1",
     "soft_threshold",
@@ -88,7 +87,7 @@ ENGINES = (
         "proximal",
         "jax",
         "composite",
-        rules=(minimisation, convex, composite(*BESIDE)),
+        rules=(minimisation, convex, composite(*BESIDE, curved=("simplex",))),
         cost=8,
         why="a smooth function, and a known one with kinks beside it",
         methods=("active_set", "proximal_gradient"),
