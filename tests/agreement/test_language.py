@@ -15,7 +15,7 @@ from tests.agreement.language import disciplined_programs
 from tests.agreement.programs import Program
 from tests.agreement.test_agreement import quick
 
-BATCH, STEP = 3, 1e-5
+BATCH, STEP = 3, 2e-4  # of differences: a solution to 1e-7 gives them to 1e-3
 Data = dict[str, np.ndarray]
 
 
@@ -73,7 +73,7 @@ def check(program: Program) -> list[str]:
         if outcome is None:
             implicit = sum(float(np.sum(found[k][element] * ways[k][element])) for k in data)
             words = f"{engine}, element {element}\n{program.text}"
-            assert implicit == pytest.approx(differences[element], rel=1e-4, abs=2e-5), words
+            assert implicit == pytest.approx(differences[element], rel=2e-3, abs=2e-3), words
             outcome = f"{engine}: agrees"
         outcomes.append(outcome)
     return outcomes

@@ -76,6 +76,20 @@ def test_engine_backend_and_method_by_name() -> None:
     assert (fixed.engine.name, fixed.method, fixed.request.tol) == ("picard", "anderson", 1e-6)
 
 
+@pytest.mark.parametrize(
+    ("objective", "wanted"),
+    [("||A @ x - b||^2", "dense"), ("||A @ x - b||", "cones"), ("sum(exp(A @ x))", "cones")],
+)
+def test_a_name_that_is_anothers_method_too_offers_both(objective: str, wanted: str) -> None:
+    cones = Fake("cones", (must.minimisation, must.convex, must.conic_form), cost=40, methods=("dense",))
+    problem = programs.problem(f"{HEAD}find x: real[n]\n minimize {objective}")
+    variants = rewrite(problem, analyse(problem))
+    choice = plan(variants, (*ENGINES, cones), request(problem, {"engine": "dense"}))
+    assert choice.engine.name == wanted
+    answers = {answer.engine.name for answer in choice.answers}
+    assert answers == {"dense", "cones"}
+
+
 def code(text: str, **options: Any) -> tuple[str, str]:
     with pytest.raises(DeclError) as caught:
         chosen(text, **options)
