@@ -3,9 +3,10 @@
     python -m benchmarks.gpu [--out FOLDER]     on a CUDA machine; wheels of jax and of this package are all it wants
     python -m benchmarks.gpu --smoke            small sizes on whatever JAX finds, to see that it runs
 
-Quadratic programs of n in {50, 100, 200} in batches of {64, 1024, 8192}, sparsemax, ridge and deep equilibria, forward
-and backward, in float64 and float32. Data are drawn on the device. Work is counted as the least that a direct method
-does, and traffic as arrays in and gradients out once: the shares are lower bounds of what the device did.
+Quadratic programs of n in {50, 100, 200} and conic ones (robust portfolios, semidefinite programs, constrained logistic
+regressions, entropies) in batches of {64, 1024, 8192}, sparsemax, ridge and deep equilibria, forward and backward, in
+float64 and float32. Work is counted as the least that a direct method does (of the conic programs, an iteration's), and
+traffic as arrays in and gradients out once: the shares are lower bounds of what the device did.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import argparse
 import json
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -26,12 +27,25 @@ import numpy as np
 
 import declarative as dc
 from benchmarks.workload import Case, Outcome, compare
-from benchmarks.workloads import deq, qp, ridge, sparsemax
+from benchmarks.workloads import (
+    deq,
+    implicit,
+    logistic_constrained,
+    maxent,
+    portfolio,
+    qp,
+    ridge,
+    sdp,
+    sparsemax,
+)
 
 OUT = Path(__file__).parents[1] / "docs" / "benchmarks"
 PROGRAMS = Path(__file__).parent / "programs"
+FAMILIES = ("qp", "portfolio", "logistic_constrained", "sdp", "maxent", "sparsemax", "ridge", "deq")
 CHECKED = 8  # elements held against the exact answer
 Arrays = dict[str, jax.Array]
+Exact = Callable[[Case, np.ndarray], Outcome]
+Plant = Callable[..., Sequence[Mapping[str, np.ndarray]]]
 
 
 @dataclass(frozen=True)
@@ -45,6 +59,8 @@ class Task:
     shared: frozenset[str]
     flops: float
     numbers: float  # read and written
+    exact: Exact  # the answer of the first elements, of which the solution is given
+    iterated: float = 0  # flops of an iteration, counted once their number is known
 
 
 @dataclass(frozen=True)
@@ -81,7 +97,17 @@ def programs(n: int, batch: int) -> Task:
         frozenset(),
         batch * flops,
         2 * batch * (n * n + n + rows * n + rows),
+        # Planted slacks are 0 or at least 0.1.
+        lambda case, x: qp.answer(case.inputs, case.weights, _slack(case.inputs, x) < 0.05),
     )
+
+
+def _slack(given: Mapping[str, np.ndarray], x: np.ndarray) -> np.ndarray:
+    return given["h"] - np.einsum("bij,bj->bi", given["G"], x)
+
+
+def in_order(answer: Callable[..., Outcome]) -> Exact:
+    return lambda case, _: answer(*case.inputs.values(), case.weights)
 
 
 def planted(n: int, batch: int, key: jax.Array, dtype: Any) -> Arrays:
@@ -106,7 +132,9 @@ def simplex(n: int, batch: int) -> Task:
     def draw(key: jax.Array, dtype: Any) -> Arrays:
         return {"v": jax.random.normal(key, (batch, n), dtype)}
 
-    return Task("sparsemax", n, batch, draw, frozenset(), 6.0 * batch * n, 3.0 * batch * n)
+    return Task(
+        "sparsemax", n, batch, draw, frozenset(), 6.0 * batch * n, 3.0 * batch * n, in_order(sparsemax.answer)
+    )
 
 
 def regression(n: int, batch: int) -> Task:
@@ -118,7 +146,9 @@ def regression(n: int, batch: int) -> Task:
         return {"X": X, "y": jax.random.normal(second, (batch, m), dtype), "lam": jnp.array(1.5, dtype)}
 
     flops = batch * (m * n**2 + n**3 / 3 + 4 * n**2 + 10 * m * n)
-    return Task("ridge", n, batch, draw, frozenset({"lam"}), flops, 2.0 * batch * m * (n + 1))
+    return Task(
+        "ridge", n, batch, draw, frozenset({"lam"}), flops, 2.0 * batch * m * (n + 1), in_order(ridge.answer)
+    )
 
 
 def equilibrium(n: int, batch: int) -> Task:
@@ -132,31 +162,66 @@ def equilibrium(n: int, batch: int) -> Task:
             "x": jax.random.normal(keys[3], (batch, n), dtype),
         }
 
-    # A product with W an iteration, forward and backward, is counted once its number is known.
+    # A product with W an iteration, forward and backward.
     return Task(
-        "deq", n, batch, draw, frozenset({"W", "U", "b"}), 4.0 * batch * n**2, 3.0 * batch * n + 4.0 * n**2
+        "deq",
+        n,
+        batch,
+        draw,
+        frozenset({"W", "U", "b"}),
+        4.0 * batch * n**2,
+        3.0 * batch * n + 4.0 * n**2,
+        in_order(deq.answer),
+        4.0 * batch * n**2,
     )
+
+
+def conic(
+    family: str, n: int, batch: int, plant: Plant, conditions: implicit.Conditions, flops: float
+) -> Task:
+    """`plant` gives inputs, the optimal point and perhaps the face where it lies, of a batch; it draws on the host.
+    An iteration does so many flops for an element."""
+
+    def planted(batch: int) -> list[dict[str, np.ndarray]]:
+        return [dict(part) for part in plant(np.random.default_rng(0), batch=batch)]
+
+    def draw(_: jax.Array, dtype: Any) -> Arrays:
+        return {name: jnp.asarray(value, dtype) for name, value in planted(batch)[0].items()}
+
+    def exact(case: Case, _: np.ndarray) -> Outcome:
+        """From the planted point, for the inputs as they were rounded."""
+        _, *known = ({name: value[: case.batch] for name, value in part.items()} for part in planted(batch))
+        return implicit.answer(conditions, known[0], known[1] if known[1:] else {}, case.inputs, case.weights)
+
+    numbers = 2.0 * batch * sum(value.size for value in planted(1)[0].values())
+    return Task(family, n, batch, draw, frozenset(), 0.0, numbers, exact, batch * flops)
 
 
 def tasks(smoke: bool) -> Iterator[Task]:
     for n in (10,) if smoke else (50, 100, 200):
         for batch in (4, 16) if smoke else (64, 1024, 8192):
             yield programs(n, batch)
+    for batch in (4,) if smoke else (64, 1024, 8192):
+        yield from cones(smoke, batch)
     yield simplex(10 if smoke else 100, 16 if smoke else 8192)
     yield regression(5 if smoke else 50, 4 if smoke else 1024)
     yield equilibrium(8 if smoke else 100, 16 if smoke else 1024)
 
 
-# ---- exact answers of some elements ----------------------------------------------------------------
-
-
-def exact(case: Case, solution: np.ndarray) -> Outcome:
-    given = case.inputs
-    if case.family == "qp":
-        slack = given["h"] - np.einsum("bij,bj->bi", given["G"], solution)
-        return qp.answer(given, case.weights, slack < 0.05)  # planted slacks are 0 or at least 0.1
-    answer = {"sparsemax": sparsemax.answer, "ridge": ridge.answer, "deq": deq.answer}[case.family]
-    return answer(*given.values(), case.weights)
+def cones(smoke: bool, batch: int) -> Iterator[Task]:
+    """An iteration forms and factors a matrix: as large as the unknowns, or as the equalities where theirs is easy."""
+    n = 6 if smoke else 50
+    yield conic("portfolio", n, batch, partial(portfolio.planted, n=n), portfolio.conditions, 4 / 3 * n**3)
+    m, k = (12, 4) if smoke else (100, 20)
+    plant = partial(logistic_constrained.planted, m=m, n=k)
+    conditions = logistic_constrained.conditions
+    yield conic("logistic_constrained", k, batch, plant, conditions, m * k**2 + k**3 / 3)
+    order, p = (4, 3) if smoke else (10, 10)
+    size = order * (order + 1) / 2
+    flops = size**2 * p + size * p**2 + p**3 / 3
+    yield conic("sdp", order, batch, partial(sdp.planted, n=order, p=p), sdp.conditions, flops)
+    plant, flops = partial(maxent.planted, n=n, p=p), n * p**2 + p**3 / 3
+    yield conic("maxent", n, batch, plant, maxent.conditions, flops)
 
 
 # ---- measuring -------------------------------------------------------------------------------------
@@ -173,7 +238,8 @@ def measure(task: Task, dtype: Any, rates: dict[str, float], least: float) -> Re
 def _measure(task: Task, dtype: Any, rates: dict[str, float], least: float) -> Result:
     layer = dc.load(PROGRAMS / f"{task.family}.decl")[task.family]
     inputs = jax.block_until_ready(task.draw(jax.random.key(0), dtype))
-    weights = jax.random.normal(jax.random.key(1), (task.batch, task.n), dtype)
+    (shape,) = (each.shape for each in jax.tree.leaves(jax.eval_shape(lambda given: layer(**given), inputs)))
+    weights = jax.random.normal(jax.random.key(1), shape, dtype)
 
     def loss(inputs: Arrays, weights: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
         solved = layer.solve(**inputs)
@@ -186,7 +252,7 @@ def _measure(task: Task, dtype: Any, rates: dict[str, float], least: float) -> R
     first = time.perf_counter() - began
     seconds = repeated(lambda: function(inputs, weights), least)
     mean = float(np.mean(iterations))
-    flops = task.flops + (4 * task.batch * task.n**2 * mean if task.family == "deq" else 0)
+    flops = task.flops + task.iterated * mean
     traffic = task.numbers * np.dtype(dtype).itemsize
     errors = accuracy(task, inputs, weights, solution, function)
     memory = jax.devices()[0].memory_stats() or {}
@@ -211,17 +277,19 @@ def accuracy(
 ) -> tuple[float, float]:
     """Errors of the first elements. What is shared sums over the batch, so the others' weights are set to zero."""
     few = min(CHECKED, task.batch)
-    counted = jnp.where(jnp.arange(task.batch)[:, None] < few, weights, 0)
+    first = jnp.arange(task.batch).reshape(-1, *[1] * (weights.ndim - 1)) < few
+    counted = jnp.where(first, weights, 0)
     _, gradients = function(inputs, counted)
 
     def part(name: str, value: jax.Array) -> np.ndarray:
         return np.asarray(value if name in task.shared else value[:few], np.float64)
 
     arrays = {name: part(name, value) for name, value in inputs.items()}
-    case = Case("", task.family, arrays, np.asarray(weights[:few], np.float64), task.shared, frozenset("P"))
+    symmetric = frozenset("P") | (sdp.SYMMETRIC if task.family == "sdp" else frozenset())
+    case = Case("", task.family, arrays, np.asarray(weights[:few], np.float64), task.shared, symmetric)
     solved = np.asarray(solution[:few], np.float64)
     found = Outcome(solved, {name: part(name, gradients[name]) for name in arrays})
-    error = compare(case, found, exact(case, solved))
+    error = compare(case, found, task.exact(case, solved))
     return error.solution, error.gradient
 
 
@@ -295,9 +363,9 @@ def main(arguments: list[str] | None = None) -> None:
         "--smoke", action="store_true", help="small sizes, nothing written unless --out is given"
     )
     parser.add_argument("--dtype", nargs="+", default=["float64", "float32"], choices=["float64", "float32"])
-    parser.add_argument("--families", nargs="+", default=["qp", "sparsemax", "ridge", "deq"])
+    parser.add_argument("--families", nargs="+", default=list(FAMILIES))
     parser.add_argument(
-        "--limit", type=float, default=540, help="seconds after which no further size is begun"
+        "--limit", type=float, default=float("inf"), help="seconds after which no further size is begun"
     )
     args = parser.parse_args(arguments)
     began = time.perf_counter()
