@@ -19,6 +19,7 @@ QUICK: dict[str, dict[str, float]] = {
     "mpc": {"residual": 1e-8, "failed": 0, "error": 1e-6},
     "ridge": {"against the formula": 1e-10, "worse": 0},
     "lasso": {"excess": 1e-7, "gradient error": 1e-6},
+    "piecewise": {"optimality": 1e-10, "distance": 0.3},
     "robust_pool": {"pull": 0.2, "shares": 1e-10, "outlier's share": 1e-3},
     "deq": {"residual": 1e-7, "gradient error": 1e-6},
     "kepler": {"residual": 1e-9, "first derivative": 1e-8, "second derivative": 1e-7},
