@@ -19,7 +19,9 @@ from declarative.layer.program import Emitted, Program
 from declarative.layer.run import Structure
 
 LARGE = 4_000_000
-"""Entries of a dense matrix from which on engines for sparse matrices are asked: order 2000."""
+"""Entries of a dense matrix, order 2000, from which on engines for sparse matrices are asked, if one came."""
+HUGE = 100_000_000
+"""The same where all arguments are dense: order 10,000, beyond what a factorisation is good for."""
 TABLE = 200_000_000  # entries of a table that cvxpy may make
 
 
@@ -71,7 +73,8 @@ class Call:
         shapes = {leaf.name: leaf.shape for leaf in leaves if leaf.core and leaf.name in found}
         start = _start_leaves(program, options)
         self.bound = bind.shapes(shaped, shapes, _static_sizes(program.problem, static))
-        if program.dense and not dense and _entries(program, leaves, self.bound) > LARGE:
+        most = HUGE if all(leaf.pattern is None for leaf in leaves) else LARGE
+        if program.dense and not dense and _entries(program, leaves, self.bound) > most:
             raise Oversized(_direct(program, leaves, self.bound))
         leaves = [leaf if leaf.name in program.sparse else _densified(leaf, program) for leaf in leaves]
         patterns = {leaf.name: leaf.pattern for leaf in leaves}
