@@ -73,10 +73,6 @@ class Parts(NamedTuple):
         """The transpose of `put_together`."""
         return self._each(slope, lambda v: jnp.cumsum(v[::-1])[::-1])
 
-    def pushed(self, w: Array) -> Array:
-        """The transpose of `taken_apart`."""
-        return self._each(w, lambda v: v - jnp.append(v[1:], 0))
-
     def _each(self, z: Array, change: Any) -> Array:
         if self.straight:
             return z
