@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from declarative.compat.problem import from_cvxpy
 from declarative.errors import ArgumentError, diagnostic
+from declarative.layer.layer import Layer
 from declarative.layer.solution import Solution
 
 
@@ -65,8 +67,8 @@ class CvxpyLayer:
         self._check_batch(params)
         return self._silent.solve(*params)
 
-    @property
-    def _silent(self) -> Any:
+    @cached_property
+    def _silent(self) -> Layer:
         layer = self.layer
         return layer if layer.options.on_fail != "raise" else layer.with_options(on_fail="nan")
 
