@@ -40,8 +40,17 @@ class Iterate(NamedTuple):
     kappa: Array
 
 
+class Products(NamedTuple):
+    """What residuals, errors and certificates of a point are sums of; each is computed once."""
+
+    Px: Array  # [n]
+    Az: Array  # [n], A'z
+    Ax: Array  # [kept]
+
+
 class State(NamedTuple):
     now: Iterate
+    products: Products  # of `now`
     best: Iterate
     error: Array  # of `best`
     steps: Array
@@ -75,7 +84,7 @@ def begin(problem: Scaled) -> State:
     start = _start(problem, grouped(problem.cones, problem.alpha))
     never, count = jnp.inf * one, jnp.zeros_like(one, dtype=jnp.int32)
     delta = float(jnp.finfo(problem.q.dtype).eps) ** 0.575 * one
-    return State(start, start, never, count, count, count, delta, never, never)
+    return State(start, _products(problem, start), start, never, count, count, count, delta, never, never)
 
 
 def run(problem: Scaled, state: State, tol: Array, target: Array, max_iter: Array) -> State:
@@ -115,17 +124,20 @@ def _start(problem: Scaled, cones: tuple[Cone, ...]) -> Iterate:
 
 
 def _advance(problem: Scaled, cones: tuple[Cone, ...], state: State) -> State:
-    moved, length = _step(problem, cones, state.now, state.delta)
+    moved, length = _step(problem, cones, state.now, state.products, state.delta)
     healthy = jnp.isfinite(length) & jnp.all(jnp.isfinite(moved.x)) & jnp.all(jnp.isfinite(moved.z))
     now = _choose(healthy, moved, state.now)
-    error = _error(problem, now)
+    products = _products(problem, now)
+    error = _error(problem, now, products)
     improved = error < state.error
     short = healthy & (length < SHORT_STEP)
     scale = 1 / jnp.maximum(now.tau, now.kappa)
     now = Iterate(*(scale * part for part in now))
-    infeasible, unbounded = _certificates(problem, now)
+    products = Products(*(scale * part for part in products))
+    infeasible, unbounded = _certificates(problem, now, products)
     return State(
         now=now,
+        products=products,
         best=_choose(improved, now, state.best),
         error=jnp.where(improved, error, state.error),
         steps=state.steps + 1,
@@ -137,7 +149,13 @@ def _advance(problem: Scaled, cones: tuple[Cone, ...], state: State) -> State:
     )
 
 
-def _step(problem: Scaled, cones: tuple[Cone, ...], now: Iterate, delta: Array) -> tuple[Iterate, Array]:
+def _products(problem: Scaled, now: Iterate) -> Products:
+    return Products(problem.P @ now.x, now.z @ problem.A, problem.A @ now.x)
+
+
+def _step(
+    problem: Scaled, cones: tuple[Cone, ...], now: Iterate, products: Products, delta: Array
+) -> tuple[Iterate, Array]:
     P, q, A, b = problem.P, problem.q, problem.A, problem.b
     zero = problem.cones.zero
     x, z, s, tau, kappa = now
@@ -146,9 +164,9 @@ def _step(problem: Scaled, cones: tuple[Cone, ...], now: Iterate, delta: Array) 
     pairs = list(zip(split(cones, s[zero:]), split(cones, z[zero:]), strict=True))
     scalings = [cone.scaling(*pair, mu, delta) for cone, pair in zip(cones, pairs, strict=True)]
     solve = kkt.factorised(problem, cones, scalings, delta)
-    xi, curved = x / tau, P @ (x / tau)
-    r_x = P @ x + A.T @ z + q * tau
-    r_z = A @ x + s - b * tau
+    xi, curved = x / tau, products.Px / tau
+    r_x = products.Px + products.Az + q * tau
+    r_z = products.Ax + s - b * tau
     r_tau = kappa + curved @ x + q @ x + b @ z
     zeros = jnp.zeros_like(s[:zero])
 
@@ -215,12 +233,12 @@ def _longest(cones: tuple[Cone, ...], arguments: list[Any], now: Iterate, move: 
 # ---- errors, certificates -------------------------------------------------------------------------------
 
 
-def _error(problem: Scaled, now: Iterate) -> Array:
+def _error(problem: Scaled, now: Iterate, products: Products) -> Array:
     """Largest relative residual of x / tau in the unscaled problem: primal, dual, gap."""
-    P, q, A, b = problem[:4]
+    q, b = problem.q, problem.b
     rows, dual = problem.rows, 1 / (problem.columns * problem.cost)
     x, z, s = now.x / now.tau, now.z / now.tau, now.s / now.tau
-    Px, Az, Ax = P @ x, A.T @ z, A @ x
+    Px, Az, Ax = (part / now.tau for part in products)
     primal_size = 1 + jnp.max(jnp.maximum(jnp.abs(b), jnp.abs(s)) / rows, initial=0)
     dual_size = 1 + jnp.max(dual * jnp.maximum(jnp.abs(q), jnp.maximum(jnp.abs(Px), jnp.abs(Az))))
     quadratic, linear, bound = x @ Px, q @ x, b @ z
@@ -235,24 +253,23 @@ def _error(problem: Scaled, now: Iterate) -> Array:
     )
 
 
-def _certificates(problem: Scaled, now: Iterate) -> tuple[Array, Array]:
+def _certificates(problem: Scaled, now: Iterate, products: Products) -> tuple[Array, Array]:
     """How well z proves that no point is feasible, and x that the objective falls without end.
 
     Farkas: z in K*, A'z = 0, b'z < 0. Ray: P x = 0, A x + s = 0, s in K, q'x < 0. The residual of the
     equations relative to the decrease, in the scaled or the unscaled problem.
     """
-    P, q, A, b = problem[:4]
-    x, z, s = now.x, now.z, now.s
+    q, b, (x, z, s) = problem.q, problem.b, now[:3]
 
     def quality(decrease: Array, noise: Array, *residuals: Array) -> Array:
         size = jnp.max(jnp.abs(jnp.concatenate(residuals)))
         sound = (decrease > 10 * jnp.finfo(q.dtype).eps * noise) & (now.tau < now.kappa)
         return jnp.where(sound, size / jnp.where(sound, decrease, 1), jnp.inf)
 
-    Az, Px, Ax = A.T @ z, P @ x, A @ x + s
+    Px, Az, moved = products.Px, products.Az, products.Ax + s
     infeasible = quality(-(b @ z), jnp.abs(b) @ jnp.abs(z), Az, Az / problem.columns)
     noise = jnp.abs(q) @ jnp.abs(x)
-    unbounded = quality(-(q @ x), noise, Px, Px / problem.columns, Ax, Ax / problem.rows)
+    unbounded = quality(-(q @ x), noise, Px, Px / problem.columns, moved, moved / problem.rows)
     return infeasible, unbounded
 
 

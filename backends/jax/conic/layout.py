@@ -58,8 +58,8 @@ def layout(cones: Cones) -> Layout:
     first[source[::-1]], second[source] = kept[::-1], kept  # of equal sources the first, and the last
     plain = source.size == cones.rows and bool(np.all(source == kept[: cones.rows]))
     # JAX takes indices of 32 bits whether or not it knows 64.
-    indices = (part.astype(np.int32) for part in (first, second))
-    return Layout(source.astype(np.int32), factor, *indices, 1 / factor[first], plain)
+    source, first, second = (part.astype(np.int32) for part in (source, first, second))
+    return Layout(source, factor, first, second, 1 / factor[first], plain)
 
 
 def widened(cones: Cones, v: Array) -> Array:

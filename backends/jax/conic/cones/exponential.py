@@ -56,7 +56,7 @@ def _root(depth: Array) -> Array:
     def improve(_: int, u: Array) -> Array:
         return u + (depth - u - jnp.log1p(u)) * (1 + u) / (2 + u)
 
-    return lax.fori_loop(0, ROUNDS, improve, depth / 2, unroll=True)
+    return lax.fori_loop(0, ROUNDS, improve, depth / 2)
 
 
 def _distance(s: Triple) -> Array:

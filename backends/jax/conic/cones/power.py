@@ -75,7 +75,7 @@ def _root(depth: Array, a: Array) -> Array:
         slope = 1 + e * ((1 - a) / (1 + p * v) + a / (1 + q * v))
         return y + (depth - value) / slope
 
-    return lax.fori_loop(0, ROUNDS, improve, depth / 2, unroll=True)
+    return lax.fori_loop(0, ROUNDS, improve, depth / 2)
 
 
 def _distance(s: Triple, a: Array) -> Array:
