@@ -78,11 +78,11 @@ def entropy(x: Array) -> Array:
 
 
 def rel_entropy(x: Array, y: Array) -> Array:
-    return jnp.sum(xlogy(x, x) - xlogy(x, y))
+    return jnp.sum(xlogy(x, x) - xlogy(x, 1.0 * y))
 
 
 def kl(x: Array, y: Array) -> Array:
-    return jnp.sum(xlogy(x, x) - xlogy(x, y) - x + y)
+    return jnp.sum(xlogy(x, x) - xlogy(x, 1.0 * y) - x + y)
 
 
 def sum_largest(x: Array, k: int) -> Array:

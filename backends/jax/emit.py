@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from declarative import ir
 from declarative.backends.jax.conic_data import matrices, members, rows
@@ -20,7 +21,7 @@ PACKAGES = {"jax": "declarative.backends.jax.engines", "cvxpy": "declarative.bac
 def emit(choice: Choice) -> str:
     """The module's source. It reads two names of its namespace: `static` and `extern`, both mappings."""
     problem, engine = choice.variant.problem, choice.engine
-    scope = scope_of(problem)
+    scope = replace(scope_of(problem), back=choice.variant.back)
     form = FORMS[engine.form](scope, choice.variant)
     functions = [
         size(scope),
@@ -101,9 +102,10 @@ def unpack(scope: Scope) -> str:
 def objective(scope: Scope) -> str:
     statement = scope.problem.statement
     assert isinstance(statement, ir.Minimize)
-    function = Function(scope, [statement.value])
-    value = function.expr(statement.value)
-    above = comment(statement.value).strip()
+    shown = statement.value if scope.back is None else scope.back.objective
+    function = Function(scope, [shown])
+    value = function.expr(shown)
+    above = comment(shown).strip()
     function.returns(*([above] if above else []), f"return {tidy(value)}")
     return function.text("objective(unknowns, params)")
 
@@ -132,7 +134,8 @@ def duals(scope: Scope) -> str:
 
     Those of cones come after those of inequalities, in the order of the cones.
     """
-    function = Function(scope)
+    factors = {} if scope.back is None else dict(scope.back.factors)
+    function = Function(scope, factors.values())
     start = {"eq": Dim(()), "ineq": Dim(())}
     slices: dict[str, list[str]] = {}
     for constraint in scope.problem.constraints:
@@ -141,6 +144,8 @@ def duals(scope: Scope) -> str:
         side, shape = ("eq" if isinstance(constraint, ir.Equality) else "ineq"), rows_shape(constraint)
         piece, stop = _slice(function, constraint, side, start[side], shape)
         if constraint.label is not None:
+            if constraint.label in factors:
+                piece = f"{piece} * ({function.expr(factors[constraint.label])})"
             slices.setdefault(constraint.label, []).append(piece)
         start[side] = stop
     if any(isinstance(c, ir.Semidefinite) and c.label is not None for c in scope.problem.constraints):
@@ -154,7 +159,8 @@ def duals(scope: Scope) -> str:
         for label, parts in slices.items()
     ]
     function.returns(*(["return {", *entries, "}"] if entries else ["return {}"]))
-    return function.text("duals(point, params)", unknowns=None)
+    unknowns = "unpack(point.z, params)" if scope.back is not None else None
+    return function.text("duals(point, params)", unknowns=unknowns)
 
 
 def _slice(

@@ -345,8 +345,12 @@ def cost(scope: Scope) -> str:
     """The objective as it is minimised."""
     statement = scope.problem.statement
     assert isinstance(statement, ir.Minimize)
-    function = Function(scope)
     sign = "-" if statement.sense < 0 else ""
+    if scope.back is not None:
+        function = Function(scope, [statement.value])
+        function.returns(f"return {tidy(f'{sign}({function.expr(statement.value)})')}")
+        return function.text("cost(flat, params)", "What is minimised.", "unpack(flat, params)")
+    function = Function(scope)
     function.returns(f"return {sign}objective(unpack(flat, params), params)")
     return function.text("cost(flat, params)", "What is minimised.", unknowns=None)
 

@@ -13,6 +13,7 @@ from declarative.backends.jax.printer import Block, Printer, dim_text
 from declarative.backends.jax.sizes import Reading, readings
 from declarative.dims import Dim
 from declarative.rewrite.cones import PACKED
+from declarative.rewrite.variant import Back
 from declarative.walk import walk
 
 
@@ -23,6 +24,7 @@ class Scope:
     problem: ir.Problem
     names: dict[str, str]
     readings: tuple[Reading, ...]
+    back: Back | None = None
 
     @property
     def params(self) -> tuple[ir.Parameter, ...]:

@@ -76,3 +76,11 @@ def implied(constraint: Constraint, inside: frozenset[str]) -> bool:
             return name in inside and is_zero(left)
         case _:
             return False
+
+
+def certified(problem: Problem, structure: Structure) -> bool:
+    """Whether disciplined rules show that a minimisation is convex."""
+    statement, curvature = problem.statement, structure.curvature
+    assert isinstance(statement, Minimize)
+    right = curvature.convex if statement.sense > 0 else curvature.concave
+    return right(statement.value) and all(map(structure.convex_constraint, problem.constraints))

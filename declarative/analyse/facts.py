@@ -16,6 +16,7 @@ class Class(Enum):
     CONVEX = "convex program"
     LEAST_SQUARES = "nonlinear least squares"
     SMOOTH = "smooth unconstrained minimisation"
+    GEOMETRIC = "geometric program"
     NONLINEAR = "constrained or nonsmooth nonconvex minimisation"
     FIXED_POINT = "fixed point"
     ROOT = "root"
@@ -131,3 +132,4 @@ class Facts:
     unique: Certificate
     differentiable: Certificate
     findings: tuple[Diagnostic, ...] = ()
+    loglog: bool = False  # convex in the logarithms of its unknowns, which are positive

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from declarative.analyse.curvature import Blame, Curvatures, negated
+from declarative.analyse.domain import certified
 from declarative.analyse.facts import Certificate, Class, Facts
+from declarative.analyse.loglog import NotLogLog, attempted, guilty, in_logarithms
 from declarative.analyse.low_rank import low_rank
 from declarative.analyse.projection import projection
 from declarative.analyse.proximable import composite
@@ -70,13 +72,22 @@ def _minimisation(problem: Problem, statement: Minimize, structure: Structure) -
     degree = structure.degree(value)
     cls = classify(problem, structure, convex, degree, smooth, sum_of_squares is not None)
     blames = tuple(_blames(problem, statement, structure))
+    against = None if convex or not attempted(problem) else _against_logarithms(problem, structure)
+    loglog = not convex and attempted(problem) and against is None
+    cls = Class.GEOMETRIC if loglog else cls
+    blames = () if loglog else blames
     unique, differentiable = certificates(problem, cls, convex, constrained, smooth, curvature)
+    if loglog:
+        curved = "where the Hessian in the logarithms is positive definite along the active constraints"
+        unique = Certificate(None, curved)
     if known is not None and known.name != "sphere" and unique.holds is None:
         unique = Certificate(True, "a projection or proximal map has one solution")
     if known is not None and known.name == "sphere":
         unique = Certificate(None, "unless the point is the centre")
         differentiable = Certificate(None, "unless the point is the centre")
     findings = [] if known is not None else list(blames)
+    if against is not None:
+        findings.append(diagnostic("D305", against.expr.span, reason=against.reason))
     if cls is Class.LP and constrained:
         findings.append(diagnostic("D304", statement.span))
     return Facts(
@@ -96,7 +107,18 @@ def _minimisation(problem: Problem, statement: Minimize, structure: Structure) -
         unique=unique,
         differentiable=differentiable,
         findings=tuple(findings),
+        loglog=loglog,
     )
+
+
+def _against_logarithms(problem: Problem, structure: Structure) -> NotLogLog | None:
+    """None where a problem of positive unknowns is convex in their logarithms, else why it is not shown to be."""
+    try:
+        changed, _ = in_logarithms(problem, structure)
+    except NotLogLog as error:
+        return error
+    inside = structure_of(changed)
+    return None if certified(changed, inside) else guilty(problem, changed, inside)
 
 
 def _smooth_constraint(constraint: Constraint, structure: Structure) -> bool:

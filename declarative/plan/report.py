@@ -37,7 +37,10 @@ def _described(facts: Facts) -> list[str]:
     lines = [f"class           {facts.cls.value}"]
     if recognised(facts) is not None:
         lines.append(f"recognised      {recognised(facts)}")
-    lines.append(f"convex          {'certified' if facts.convex else 'not certified'}")
+    curved = (
+        "log-log convex, certified: in the logarithms of the unknowns" if facts.loglog else "not certified"
+    )
+    lines.append(f"convex          {'certified' if facts.convex else curved}")
     if facts.blame is not None and facts.blame.labels:
         label = facts.blame.labels[0]
         lines.append(f"                line {label.span.line}: {label.text}")

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from declarative.analyse import structure_of
-from declarative.analyse.domain import arguments, implied, limited
+from declarative.analyse.domain import arguments, certified, implied, limited
 from declarative.analyse.structure import Structure
 from declarative.analyse.terms import apply, div, mul
 from declarative.ir import (
@@ -133,12 +133,5 @@ def _open_domains(problem: Problem, structure: Structure) -> Problem | None:
     constraints = (*(replaced(c, opened) for c in kept), *rows)
     unknowns = (*problem.unknowns, *auxiliaries)
     changed = replace(problem, statement=statement, unknowns=unknowns, constraints=constraints)
+    # Disciplined rules may ask for the sign that a bound promised.
     return changed if certified(changed, structure_of(changed)) else None
-
-
-def certified(problem: Problem, structure: Structure) -> bool:
-    """Whether disciplined rules show that it is convex: some ask for the sign that a bound promised."""
-    statement, curvature = problem.statement, structure.curvature
-    assert isinstance(statement, Minimize)
-    right = curvature.convex if statement.sense > 0 else curvature.concave
-    return right(statement.value) and all(map(structure.convex_constraint, problem.constraints))

@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from declarative.analyse import Facts
-from declarative.ir import Problem
+from declarative.ir import Expr, Problem
+
+
+@dataclass(frozen=True)
+class Back:
+    """What is to be reported where it is not what is solved: the objective's value, and for each constraint
+    with a label by what its multiplier is to be multiplied. Outputs are expressions anyway."""
+
+    objective: Expr
+    factors: tuple[tuple[str, Expr], ...]
 
 
 @dataclass(frozen=True)
@@ -16,3 +25,4 @@ class Variant:
     facts: Facts
     steps: tuple[str, ...] = ()
     auxiliaries: int = 0  # how many unknowns the rewrites added
+    back: Back | None = None

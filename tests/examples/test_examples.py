@@ -25,6 +25,7 @@ QUICK: dict[str, dict[str, float]] = {
     "kepler": {"residual": 1e-9, "first derivative": 1e-8, "second derivative": 1e-7},
     "logistic": {"gradient": 1e-7, "gradient error": 1e-5},
     "dropin": {"against cvxpy": 1e-5, "gradient error": 1e-7, "Hessian error": 1e-5},
+    "tank": {"price error": 1e-6},
     "isotonic": {"error": 1e-8, "gradient error": 1e-6},
     "flow": {"imbalance": 1e-9, "difference": 1e-8, "bill's slope": 1e-9},
 }

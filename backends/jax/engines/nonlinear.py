@@ -4,7 +4,7 @@ Equalities are affine, inequalities smooth and convex; the objective may be defi
 some unknowns alone. Without inequalities it is Newton's method from a start that need not be feasible; with
 them a primal-dual interior point shows which are active, and Newton's method then takes those as equations.
 Statuses: `solved` if the optimality conditions hold to the tolerance (`program.residual`, default 1e-8 in
-float64, 1e-4 in float32), `inaccurate` if to its square root.
+float64, 1e-4 in float32), `inaccurate` if to its square root; `infeasible` with a checked proof alone.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from declarative.backends.jax import iteration
+from declarative.backends.jax import iteration, linalg
 from declarative.backends.jax.forms import Quadratic
 from declarative.backends.jax.qp import regular, scaling
-from declarative.backends.jax.smooth import active, interior
+from declarative.backends.jax.smooth import active, interior, separation
 from declarative.backends.jax.smooth.program import Program
 from declarative.layer.contract import Params, Point, Root, SolveOptions
+from declarative.layer.status import Status
 
 MAX_ITER = 200
 
@@ -61,6 +62,11 @@ class Solver:
         if y.ineq.size:
             y, fixed, error = active.polish(program, y, now.s, error)
         code = iteration.verdict(error, tol, state.steps, limit)
+        failed = error > jnp.sqrt(tol)
+        proven = linalg.lazily(
+            failed, lambda: separation.infeasible(program, first, tol), jnp.zeros_like(failed)
+        )
+        code = jnp.where(failed & proven, Status.INFEASIBLE.code, code).astype(jnp.int8)
         return Root(y, fixed, code, state.steps, error)
 
     def optimality(self, y: Point, p: Params, fixed: active.Fixed) -> Point:

@@ -71,4 +71,22 @@ corner where it is, so the derivative of the solution with respect to the costs 
 where it jumps the derivative does not exist. Derivatives with respect to the right-hand sides and the
 optimal value are informative nonetheless.""",
     ),
+    Entry(
+        code="D305",
+        title="no geometric program",
+        severity="note",
+        message="all unknowns are positive, but this is no geometric program",
+        label="{reason}",
+        help="monomials are products of powers with positive coefficients, posynomials their sums",
+        page="""\
+A problem in positive unknowns is convex in their logarithms if it minimizes a posynomial, or maximizes a monomial,
+subject to
+
+    posynomial <= monomial
+    monomial == monomial
+
+A monomial is a product of powers of the unknowns and a positive coefficient, such as `c * x^2 / y` for
+`given c: positive real`; a posynomial is a sum of monomials, and sums, products, positive powers and maxima of
+posynomials count as well. Such a problem is solved to its global optimum, in the logarithms.""",
+    ),
 )

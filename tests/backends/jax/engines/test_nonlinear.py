@@ -1,0 +1,148 @@
+"""Smooth convex programs: entropy, losses under constraints, soft maxima; statuses and derivatives at every order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import declarative as dc
+from declarative import DerivativeStatus, Status
+
+RNG = np.random.default_rng(11)
+M = RNG.normal(size=(12, 4))
+LABELS = np.sign(M @ RNG.normal(size=4) + 0.5 * RNG.normal(size=12))
+ROWS = np.concatenate([np.ones((1, 6)), RNG.normal(size=(1, 6))])
+
+PROGRAMS = {
+    "entropy": (
+        "problem p\n given A: real[m, n], b: real[m]\n find x: nonneg real[n]\n maximize entropy(x)\n"
+        " subject to\n  c: A @ x == b\n return x, dual(c)",
+        {"A": ROWS, "b": ROWS @ RNG.dirichlet(np.ones(6))},
+    ),
+    "logistic": (
+        "problem p\n given X: real[m, n], y: real[m], r: positive real\n find w: real[n]\n"
+        " minimize sum(softplus(-y * (X @ w)))\n subject to\n  c: ||w|| <= r\n  d: ||w||_1 <= 1.5 * r\n"
+        "  w[0] + w[1] == r / 4\n return w, dual(c), dual(d)",
+        {"X": M, "y": LABELS, "r": np.array(0.6)},
+    ),
+    "soft maximum": (
+        "problem p\n given A: real[m, n], c: real[n], h: real\n find x: real[n]\n"
+        " minimize c' @ x + 0.1 * ||x||^2\n subject to\n  top: log_sum_exp(A @ x) <= h\n"
+        "  slack: x[0] <= 100\n return x, dual(top), dual(slack)",
+        {"A": M, "c": RNG.normal(size=4), "h": np.array(3.0)},
+    ),
+    "analytic centre": (
+        "problem p\n given A: real[m, n], b: real[m], e: positive real\n find x: real[n]\n"
+        " maximize sum(log(b - A @ x)) - sum_squares(x) / 50\n subject to\n  near: kl(1 + x, 1) <= e\n"
+        " return x, dual(near)",
+        {"A": M, "b": 1 + RNG.uniform(size=12), "e": np.array(0.02)},
+    ),
+}
+
+
+@pytest.fixture(autouse=True)
+def _double() -> Any:
+    with jax.enable_x64(True):
+        yield
+
+
+@pytest.fixture(scope="module", params=sorted(PROGRAMS))
+def problem(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any], dc.Layer]:
+    text, data = PROGRAMS[request.param]
+    layer = dc.compile(text)
+    assert layer.info["engine"] == "nonlinear"
+    return text, data, layer
+
+
+def test_solution_and_multipliers_agree_with_cones(problem: Any) -> None:
+    text, data, layer = problem
+    got = layer.solve(**data)
+    assert got.status.item() is Status.SOLVED
+    assert got.derivative.item() is DerivativeStatus.REGULAR
+    assert got.residual < 1e-11
+    for ours, reference in zip(layer(**data), dc.compile(text, backend="cvxpy")(**data), strict=True):
+        np.testing.assert_allclose(ours, reference, atol=2e-6)
+
+
+def test_derivatives(problem: Any) -> None:
+    _, data, layer = problem
+    names = sorted(data)
+    move = {name: RNG.normal(size=np.shape(data[name])) for name in names}
+
+    def value(t: Any) -> Any:
+        return jnp.concatenate([jnp.ravel(v) for v in layer(**{k: data[k] + t * move[k] for k in names})])
+
+    step = 1e-5
+    first, second = jax.jit(jax.jacfwd(value))(0.0), jax.jit(jax.jacfwd(jax.jacrev(value)))(0.0)
+    ahead, behind = value(step), value(-step)
+    np.testing.assert_allclose(first, (ahead - behind) / (2 * step), atol=1e-6, rtol=1e-6)
+    slope = jax.jit(jax.jacrev(value))
+    np.testing.assert_allclose(first, slope(0.0), atol=1e-10, rtol=1e-9)
+    np.testing.assert_allclose(second, (slope(step) - slope(-step)) / (2 * step), atol=1e-4, rtol=1e-5)
+
+
+SMALL = (
+    "problem p\n given c: real[2], h: real[3]\n find x: real[2]\n minimize sum(exp(x)) + c' @ x\n subject to\n"
+    "  a: x[0] <= h[0]\n  b: x[0] >= h[1]\n  d: x[0] + x[1] <= h[2]"
+)
+
+
+@pytest.fixture(scope="module")
+def small() -> dc.Layer:
+    return dc.compile(SMALL)
+
+
+def test_statuses_in_one_batch(small: dc.Layer) -> None:
+    """Solved; infeasible; without minimum; on the border of an inequality; twice the same border; not a number."""
+    c = -np.ones((6, 2))
+    h = np.tile([1.0, -1.0, 5.0], (6, 1))
+    h[1] = [-1.0, 1.0, 5.0]
+    c[2] = [-1.0, 1.0]
+    h[3, 0] = 0.0
+    h[4], c[4, 0] = [0.5, 0.5, 5.0], -np.exp(0.5)
+    c[5, 0] = np.nan
+    got = small.solve(c, h)
+    status = list(got.status)
+    assert status[0] is status[3] is status[4] is Status.SOLVED
+    assert status[5] is Status.INVALID_INPUT
+    assert status[1] is Status.INFEASIBLE
+    assert not status[2].usable
+    derivative = list(got.derivative)
+    assert derivative[0] is DerivativeStatus.REGULAR
+    assert derivative[3] is DerivativeStatus.WEAKLY_ACTIVE
+    assert derivative[4] is DerivativeStatus.DEPENDENT_CONSTRAINTS
+    np.testing.assert_allclose(got.x[[0, 3]], 0, atol=1e-9)
+
+    clean = small.solve(c[:1], h[:1])
+    slope = jax.grad(lambda c: jnp.nansum(small(c, h)[0]))(c)[0]
+    alone = jax.grad(lambda c: jnp.sum(small(c, h[:1])[0]))(c[:1])[0]
+    np.testing.assert_array_equal(got.x[0], clean.x[0])
+    np.testing.assert_allclose(slope, alone, rtol=1e-12)
+
+
+def test_single_precision() -> None:
+    text, data = PROGRAMS["entropy"]
+    layer = dc.compile(text)
+    exact = layer(**data)[0]
+    single = {name: np.asarray(value, np.float32) for name, value in data.items()}
+    got = layer.solve(**single)
+    assert got.status.item() is Status.SOLVED
+    assert got.x.dtype == jnp.float32
+    np.testing.assert_allclose(got.x, exact, atol=1e-5)
+    slope = jax.grad(lambda b: layer(single["A"], b)[0][0])(single["b"])
+    np.testing.assert_allclose(slope, jax.grad(lambda b: layer(data["A"], b)[0][0])(data["b"]), atol=1e-3)
+
+
+def test_the_plan_says_why() -> None:
+    """Bounds that the domain implies are left out, and what is not smooth is lifted or goes to cones."""
+    layer = dc.compile(PROGRAMS["entropy"][0])
+    assert "inequalities" not in layer.source
+    assert "second derivatives" in layer.explain()
+    cones = dc.compile(
+        "problem p\n given A: real[m, n]\n find x: real[n]\n minimize sum(exp(x)) + ||A @ x - 1||"
+    )
+    assert cones.info["engine"] == "conic"
