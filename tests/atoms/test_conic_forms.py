@@ -71,7 +71,8 @@ def pinned(atom: Atom, example: Example) -> tuple[ir.Problem, list[np.ndarray]]:
     problem = ir.Problem(
         atom.name, tuple(params), tuple(unknowns), ir.Minimize(value, sense), tuple(rows), outputs
     )
-    kept = [array for array, i in zip(arrays, range(len(arrays)), strict=True) if f"a{i}" in {p.name for p in params}]
+    names = {param.name for param in params}
+    kept = [array for i, array in enumerate(arrays) if f"a{i}" in names]
     return problem, kept
 
 

@@ -77,7 +77,9 @@ def test_values_and_duals(name: str) -> None:
 
 MEMBERS: dict[str, str] = {
     "exponents of a family": "concat(x[0] + 2, x[1] + 2, x[2] + a[t]) in power_cone(a[t]) for t in T",
-    "cones of three kinds": "concat(x[0] + 2, 1, exp(1) + x[1]) in exp_cone\n    diag(x) + S @ S in psd\n    x in ball(1, 3)",
+    "cones of three kinds": (
+        "concat(x[0] + 2, 1, exp(1) + x[1]) in exp_cone\n    diag(x) + S @ S in psd\n    x in ball(1, 3)"
+    ),
 }
 
 
