@@ -94,7 +94,7 @@ def test_a_batch_is_its_elements_and_one_that_is_spoilt_spoils_no_other() -> Non
     assert not bool(found.result.infeasible[-1] | found.result.unbounded[-1])
     # At the tolerance a point is known to its square root, the objective to the tolerance itself.
     for program, x, y in zip(programs[:2], found.x, good.x, strict=False):
-        value, other = (program.q @ v + v @ program.P @ v / 2 for v in (x, y))
+        value, other = (float(program.q @ v + v @ program.P @ v / 2) for v in (x, y))
         assert value == pytest.approx(other, abs=1e-6 * (1 + abs(other)))
     np.testing.assert_array_less(found.result.error[:2], TOL)
     np.testing.assert_array_equal(found.result.infeasible[:4], good.result.infeasible)
