@@ -63,7 +63,8 @@ def check(program: Program) -> list[str]:
     try:
         theirs = dc.compile(program.text, backend="cvxpy", on_fail="keep").solve(**data)
     except dc.DeclError as error:
-        assert [one.code for one in error.diagnostics] == ["D690"], program.text
+        if error.diagnostics[0].code != "D690":
+            raise
         return [f"{engine}: cvxpy does not accept the program"] * BATCH
     sound = [_same(program, engine, ours, theirs, element) for element in range(BATCH)]
     if all(outcome is not None for outcome in sound):
