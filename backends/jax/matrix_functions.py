@@ -134,12 +134,23 @@ def sqrtm(A: Array) -> Array:
 
 @sqrtm.defjvp
 def _sqrtm_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
-    """dR of R dR + dR R = dA, in the eigenbasis; where both eigenvalues are zero the root has none, and 0 stands."""
+    """dR of R dR + dR R = dA, in the eigenbasis. Between eigenvalues that are zero there is none: NaN, so that
+    no zero passes for the derivative of x' A x, which the root's entries there would carry in the limit."""
     (A,), (dA,) = primals, tangents
     values, vectors = eigh((A + A.T) / 2)
     roots = jnp.sqrt(jnp.maximum(values, 0))
     sums = roots[:, None] + roots[None, :]
     curved = sums > jnp.finfo(A.dtype).eps ** 0.5 * jnp.max(roots)
     turned = vectors.T @ ((dA + dA.T) / 2) @ vectors
-    rates = jnp.where(curved, turned / jnp.where(curved, sums, 1), 0)
+    rates = jnp.where(curved, turned / jnp.where(curved, sums, 1), _absent(turned, ~curved))
     return (vectors * roots) @ vectors.T, vectors @ rates @ vectors.T
+
+
+def _absent(rates: Array, where: Array) -> Array:
+    """A linear map that does not exist: NaN unless along zero, and NaN transposed."""
+    return lax.custom_linear_solve(
+        lambda x: x,
+        jnp.where(where, rates, 0),
+        solve=lambda _, rhs: jnp.where(jnp.all(rhs == 0), rhs, jnp.nan),
+        transpose_solve=lambda _, rhs: jnp.where(where, jnp.nan, rhs),
+    )
