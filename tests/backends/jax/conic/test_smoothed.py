@@ -108,7 +108,8 @@ def test_the_derivative_is_that_of_the_barrier_problem() -> None:
 
 def test_a_linear_program_has_the_derivative_of_its_softened_choice() -> None:
     """min c'x over the simplex: the vertex as value; the smoothed point has c + nu = mu / x."""
-    text = "problem p\n given c: real[n]\n find x: real[n]\n minimize c' @ x\n subject to\n  a: sum(x) == 1\n  b: x >= 0"
+    head = "problem p\n given c: real[n]\n find x: real[n]\n minimize c' @ x\n"
+    text = head + " subject to\n  a: sum(x) == 1\n  b: x >= 0"
     layer = dc.compile(text, engine="interior_point", backward=f"smoothed({MU})")
     c = jnp.asarray([0.3, 0.1, 0.7])
     solution = layer.solve(c)
