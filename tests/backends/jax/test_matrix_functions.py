@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from jax import Array
+from jax.typing import ArrayLike
 
 from declarative.backends.jax.matrix_functions import sqrtm
 
-SINGULAR = jnp.diag(jnp.asarray([4.0, 1.0, 0.0]))
-ALONG = jnp.asarray([1.0, 2.0, 1.0])
+SINGULAR = np.diag([4.0, 1.0, 0.0])
+ALONG = np.asarray([1.0, 2.0, 1.0])
 
 
-def form(P: Array, x: Array) -> Array:
-    return jnp.sum((sqrtm(P) @ x) ** 2)
+@pytest.fixture(autouse=True)
+def double() -> Iterator[None]:
+    with jax.enable_x64(True):
+        yield
+
+
+def form(P: ArrayLike, x: ArrayLike) -> Array:
+    return jnp.sum((sqrtm(jnp.asarray(P)) @ x) ** 2)
 
 
 def test_where_the_matrix_is_definite_the_derivative_is_that_of_the_quadratic_form() -> None:
@@ -33,6 +43,6 @@ def test_what_does_not_exist_is_nan_and_never_zero() -> None:
 def test_what_exists_is_not_touched() -> None:
     np.testing.assert_allclose(jax.grad(form, argnums=1)(SINGULAR, ALONG), 2 * SINGULAR @ ALONG, atol=1e-12)
     along = jax.jvp(sqrtm, (SINGULAR,), (SINGULAR,))[1]
-    np.testing.assert_allclose(along, jnp.diag(jnp.asarray([1.0, 0.5, 0.0])), atol=1e-12)
+    np.testing.assert_allclose(along, np.diag([1.0, 0.5, 0.0]), atol=1e-12)
     still = jax.jvp(form, (SINGULAR, ALONG), (jnp.zeros((3, 3)), ALONG))[1]
     np.testing.assert_allclose(still, 16.0, atol=1e-12)
