@@ -51,6 +51,7 @@ def barrier(s: Array, alpha: Array) -> Array:
     )
 
 
+@pytest.mark.slow
 def test_the_derivative_is_that_of_the_barrier_problem() -> None:
     cones, n = Cones(nonneg=3, soc=(3,), psd=(2,), exp=1, power=1), 6
     inside = np.r_[np.ones(3), 2, 0, 0, 2, 0, 2, -1, 1, 1, 1, 1, 0]

@@ -166,6 +166,7 @@ def planted(pairs: dict[str, Pair], rng: np.random.Generator) -> tuple[Any, ...]
     return P, -(P @ x + A.T @ z), A, A @ x + s, x, z
 
 
+@pytest.mark.slow
 def test_derivatives_on_every_face_in_all_data() -> None:
     rng = np.random.default_rng(5)
     choices = [{cone: pairs[i % len(pairs)] for cone, pairs in FACES.items()} for i in range(BATCH)]
