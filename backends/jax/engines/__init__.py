@@ -107,7 +107,7 @@ ENGINES = (
         "jax",
         "constrained",
         rules=(minimisation, convex, smooth_constraints),
-        cost=12,
+        cost=25,
         why="smooth and convex: interior point with second derivatives, no cones",
     ),
     ByRules(
