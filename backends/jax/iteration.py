@@ -84,6 +84,18 @@ def verdict(residual: Array, tol: Array, steps: Array, max_iter: int) -> Array:
     return jnp.where(jnp.isfinite(residual), code, Status.DIVERGED.code).astype(jnp.int8)
 
 
+def certified(
+    valid: Array, residual: Array, tol: Array, convex: Array, infeasible: Array, unbounded: Array
+) -> Array:
+    """Status code of an interior point: `solved` only where it is convex, then what a checked certificate says."""
+    code = jnp.where(residual <= jnp.sqrt(tol), Status.INACCURATE.code, Status.MAX_ITERATIONS.code)
+    solved = (residual <= tol) & convex
+    code = jnp.where(infeasible & ~solved, Status.INFEASIBLE.code, code)
+    code = jnp.where(unbounded & ~solved, Status.UNBOUNDED.code, code)
+    code = jnp.where(solved, Status.SOLVED.code, code)
+    return jnp.where(valid, code, Status.INVALID_INPUT.code).astype(jnp.int8)
+
+
 def invalid(code: Array, *data: Array) -> Array:
     """`invalid_input` in place of the code where the data are not finite."""
     good = functools.reduce(jnp.logical_and, map(all_finite, data))

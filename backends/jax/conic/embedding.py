@@ -27,7 +27,6 @@ PATIENCE = 20  # steps without a better point before giving up,
 ENOUGH = 2  # and where the tolerance is met
 FAIR = 1e-8  # residual of a certificate that is believed where there is no solution
 FRACTION = 0.99  # of the way to the boundary
-CENTRAL = 1e300
 SHRINK = 0.9
 TRIES = 100
 

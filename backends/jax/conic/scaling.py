@@ -14,6 +14,7 @@ from declarative.backends.jax.conic.cones import grouped
 from declarative.backends.jax.conic.layout import narrowed, widened
 from declarative.backends.jax.conic.product import join, split
 from declarative.backends.jax.forms import Cones, Conic
+from declarative.backends.jax.qp.scaling import inverse_root
 
 ROUNDS = 10
 
@@ -48,7 +49,7 @@ def equilibrated(data: Conic) -> Scaled:
         outer = jnp.abs(columns[:, None] * data.P * columns)
         tallest = jnp.maximum(jnp.max(outer, axis=0), jnp.max(inner, axis=0, initial=0))
         widest = _alike(data.cones, data.alpha, jnp.max(inner, axis=1))
-        return columns * _inverse_root(tallest), rows * _inverse_root(widest)
+        return columns * inverse_root(tallest), rows * inverse_root(widest)
 
     columns, rows = lax.fori_loop(0, ROUNDS, sweep, (jnp.ones_like(data.q), jnp.ones_like(b)))
     curved = jnp.mean(jnp.max(jnp.abs(columns[:, None] * data.P * columns), axis=0))
@@ -78,7 +79,3 @@ def _alike(cones: Cones, alpha: Array, sizes: Array) -> Array:
         largest = jnp.max(blocks, axis=1, keepdims=True)
         parts.append(jnp.broadcast_to(largest, blocks.shape).ravel())
     return join(parts, sizes)
-
-
-def _inverse_root(size: Array) -> Array:
-    return jnp.where(size > 0, lax.rsqrt(jnp.where(size > 0, size, 1)), 1)

@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from declarative.backends.jax import linalg
+from declarative.backends.jax import iteration, linalg
 from declarative.backends.jax.conic import derivative, embedding, optimality, polish, scaling
 from declarative.backends.jax.conic import regularity as regular
 from declarative.backends.jax.conic.complementarity import Pairs
@@ -27,7 +27,6 @@ from declarative.backends.jax.engines import linear_system
 from declarative.backends.jax.forms import Conic, Quadratic
 from declarative.backends.jax.qp.optimality import convex
 from declarative.layer.contract import Params, Point, Root, SolveOptions
-from declarative.layer.status import Status
 
 MAX_ITER = 100
 ROUGH = 1e-4, 1e-6  # residuals from which the polish mostly arrives
@@ -143,7 +142,8 @@ def _solve(data: Conic, tol: Array, max_iter: Array) -> Root:
     *_, last = lax.while_loop(going, lambda carry: (carry[0] + 1, *once(*carry[:2])), first)
     zero = data.cones.zero
     y = Point(last.x, last.z[:zero], last.z[zero:])
-    status = _status(valid, convex(problem.P), last, tol)
+    proofs = last.infeasible, last.unbounded
+    status = iteration.certified(valid, last.residual, tol, convex(problem.P), *proofs)
     return Root(y, derivative.fixed(program, last.pairs, last.factor), status, last.steps, last.residual)
 
 
@@ -157,13 +157,3 @@ def _checked(data: Conic) -> tuple[Array, Conic]:
     valid &= jnp.all((data.alpha > 0) & (data.alpha < 1))
     P, q, A, b = (jnp.where(valid, part, 0) for part in data[:4])
     return valid, Conic(P, q, A, b, jnp.where(valid, data.alpha, 0.5), cones)
-
-
-def _status(valid: Array, convex: Array, found: _Attempt, tol: Array) -> Array:
-    residual = found.residual
-    code = jnp.where(residual <= jnp.sqrt(tol), Status.INACCURATE.code, Status.MAX_ITERATIONS.code)
-    solved = (residual <= tol) & convex
-    code = jnp.where(found.infeasible & ~solved, Status.INFEASIBLE.code, code)
-    code = jnp.where(found.unbounded & ~solved, Status.UNBOUNDED.code, code)
-    code = jnp.where(solved, Status.SOLVED.code, code)
-    return jnp.where(valid, code, Status.INVALID_INPUT.code).astype(jnp.int8)

@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from declarative.backends.jax import linalg
+from declarative.backends.jax import iteration, linalg
 from declarative.backends.jax.conic.smoothed import Smoothed
 from declarative.backends.jax.engines import linear_system
 from declarative.backends.jax.forms import Cones, Conic, Quadratic
@@ -195,15 +195,7 @@ def _robust(data: Quadratic, limits: _Limits) -> _Solved:
     residuals = jnp.where(jnp.isfinite(residuals), residuals, jnp.inf)
     pick = jnp.where(residuals[0] <= tol, 0, jnp.where(residuals[1] <= tol, 1, jnp.argmin(residuals)))
     residual, active = residuals[pick], jnp.where(pick == 0, polished.active, active)
-    status = _status(valid, optimality.convex(problem.P), state, residual, tol)
+    proofs = state.infeasible, state.unbounded
+    status = iteration.certified(valid, residual, tol, optimality.convex(problem.P), *proofs)
     y = jax.tree.map(lambda part: part[pick], points)
     return _Solved(y, active[equalities:], jnp.zeros_like(valid), status, state.steps, residual)
-
-
-def _status(valid: Array, convex: Array, state: embedding.Result, residual: Array, tol: Array) -> Array:
-    code = jnp.where(residual <= jnp.sqrt(tol), Status.INACCURATE.code, Status.MAX_ITERATIONS.code)
-    solved = (residual <= tol) & convex
-    code = jnp.where(state.infeasible & ~solved, Status.INFEASIBLE.code, code)
-    code = jnp.where(state.unbounded & ~solved, Status.UNBOUNDED.code, code)
-    code = jnp.where(solved, Status.SOLVED.code, code)
-    return jnp.where(valid, code, Status.INVALID_INPUT.code).astype(jnp.int8)

@@ -52,7 +52,7 @@ def equilibrated(data: Quadratic) -> Scaled:
         outer = jnp.abs(columns[:, None] * data.P * columns)
         tallest = jnp.maximum(jnp.max(outer, axis=0), jnp.max(inner, axis=0, initial=0))
         widest = jnp.max(inner, axis=1)
-        return columns * _inverse_root(tallest), rows * _inverse_root(widest)
+        return columns * inverse_root(tallest), rows * inverse_root(widest)
 
     columns, rows = lax.fori_loop(0, ROUNDS, sweep, (jnp.ones_like(data.q), jnp.ones_like(d)))
     curved = jnp.mean(jnp.max(jnp.abs(columns[:, None] * data.P * columns), axis=0))
@@ -60,5 +60,6 @@ def equilibrated(data: Quadratic) -> Scaled:
     return scaled(data, columns, rows, jnp.where(size > 0, 1 / jnp.where(size > 0, size, 1), 1))
 
 
-def _inverse_root(size: Array) -> Array:
+def inverse_root(size: Array) -> Array:
+    """1 for a size of zero."""
     return jnp.where(size > 0, lax.rsqrt(jnp.where(size > 0, size, 1)), 1)
