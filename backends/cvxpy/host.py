@@ -156,7 +156,7 @@ def clarabel_point(data: Data, cones: Cones, max_iter: int | None) -> tuple[Vect
     settings.max_iter = 200 if max_iter is None else max_iter
     order, kinds = _clarabel_rows(cones)
     solver = clarabel.DefaultSolver(
-        sparse.csc_matrix(sparse.triu(data.P)),
+        sparse.csc_matrix(sparse.triu(sparse.csc_matrix(data.P))),
         data.q,
         sparse.csc_matrix(data.A[order]),
         data.b[order],
