@@ -129,7 +129,7 @@ def environment(threads: str, folder: Path) -> dict[str, str]:
     if threads != "all":
         kept |= dict.fromkeys(SINGLE, threads)
     if threads == "1":
-        kept["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
+        kept["XLA_FLAGS"] = f"{kept.get('XLA_FLAGS', '')} --xla_cpu_multi_thread_eigen=false".strip()
     return kept
 
 
