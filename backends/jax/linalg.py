@@ -160,12 +160,14 @@ def svd(matrix: Array) -> tuple[Array, Array, Array]:
     return left, values, right
 
 
-def refined(apply: Callable[[T], T], solve: Callable[[T], T], rhs: T, steps: int) -> tuple[T, Array]:
+def refined(
+    apply: Callable[[T], T], solve: Callable[[T], T], rhs: T, steps: int, enough: float = 0.25
+) -> tuple[T, Array]:
     """Columns x with apply(x) = rhs, by iterative refinement of `solve`, an approximate inverse.
 
     `rhs` is a tree of matrices whose columns belong together, each solved relative to its own size.
     Gives the best point met and the largest relative residual left. Stops when a step no longer
-    halves that.
+    halves that, or it is `enough` units of rounding.
     """
 
     def largest(tree: T) -> Array:
@@ -190,7 +192,7 @@ def refined(apply: Callable[[T], T], solve: Callable[[T], T], rhs: T, steps: int
     scale = largest(rhs)
     scale = jnp.where(scale > 0, scale, 1)
     unit = jax.tree.map(lambda leaf: leaf / scale, rhs)
-    floor = jnp.finfo(scale.dtype).eps / 4
+    floor = enough * jnp.finfo(scale.dtype).eps
     one = jnp.ones_like(scale[0])
     start = 0, jax.tree.map(jnp.zeros_like, rhs), unit, one, jnp.inf * one
     _, x, _, error, _ = lax.while_loop(going, improve, start)

@@ -19,6 +19,7 @@ from declarative.analyse.scope import Memo, children
 from declarative.analyse.structure import Structure
 from declarative.analyse.terms import apply, attr, stretch
 from declarative.atoms import ATOMS
+from declarative.atoms.record import Curvature
 from declarative.dims import Dim
 from declarative.ir import (
     Apply,
@@ -51,7 +52,7 @@ def vectorise(problem: Problem, structure: Structure) -> Problem | None:
             case Reduce(where=None, op="sum", body=Apply(atom="mul"), binders=(_,)):
                 return _combined(node)
             case Equality() | Inequality() if node.binders and node.where is None:
-                return _row(node)
+                return _row(node, structure)
             case _:
                 return node
 
@@ -70,7 +71,14 @@ def _reduced(node: Reduce, structure: Structure) -> Expr:
         body = _total(node, lifted, structure)
     if len(binders) == len(node.binders):
         return node
-    return body if not binders else replace(node, body=body, binders=tuple(binders))
+    lifted = body if not binders else replace(node, body=body, binders=tuple(binders))
+    return node if _forgets(structure, node, lifted) else lifted
+
+
+def _forgets(structure: Structure, before: Expr, after: Expr) -> bool:
+    """Whether a curvature that was certain no longer is, as of quadratic forms in the rows of an array."""
+    curvature = structure.curvature
+    return curvature(after) is Curvature.UNKNOWN and curvature(before) is not Curvature.UNKNOWN
 
 
 def _combined(node: Reduce) -> Expr:
@@ -107,7 +115,7 @@ def _total(node: Reduce, values: Expr, structure: Structure) -> Expr:
     return apply("sum", values, span=node.span)
 
 
-def _row(node: Equality | Inequality) -> Node:
+def _row(node: Equality | Inequality, structure: Structure) -> Node:
     """left <= right for every value of the indices; each index is an axis of its own."""
     if node.left.type.shape or node.right.type.shape:
         return node
@@ -121,6 +129,8 @@ def _row(node: Equality | Inequality) -> Node:
         if a is None or b is None:
             return node
         left, right = a, b
+    if _forgets(structure, node.left, left) or _forgets(structure, node.right, right):
+        return node
     return replace(node, left=left, right=right, binders=())
 
 

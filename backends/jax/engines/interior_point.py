@@ -4,6 +4,9 @@ A strictly convex program is solved exactly in the space of its multipliers, and
 What does not pass (linear or degenerate programs, infeasible and unbounded ones) goes to the
 interior-point iteration on the homogeneous embedding, then to the exact solution for its active rows.
 
+Where the unknowns fall into blocks of which only neighbours are coupled, and a factor block by block is much cheaper
+than a dense one, the iteration runs on the blocks from the start (see `structure`).
+
 Statuses: `solved` if `optimality.residual` is at most the tolerance (default 1e-8 in float64, 1e-4 in
 float32), `inaccurate` if at most its square root, or if P is not positive semidefinite and the
 point is stationary; `infeasible` and `unbounded` only with a certificate that was checked.
@@ -22,8 +25,20 @@ from declarative.backends.jax import iteration, linalg
 from declarative.backends.jax.conic.smoothed import Smoothed
 from declarative.backends.jax.engines import linear_system
 from declarative.backends.jax.forms import Cones, Conic, Quadratic
-from declarative.backends.jax.qp import active_set, derivative, embedding, kkt, optimality, pivoting, scaling
+from declarative.backends.jax.qp import (
+    active_set,
+    blockwise,
+    derivative,
+    embedding,
+    kkt,
+    optimality,
+    pivoting,
+    program,
+    scaling,
+)
 from declarative.backends.jax.qp.derivative import Map
+from declarative.backends.jax.structure.blocks import Layout
+from declarative.backends.jax.structure.detect import Detector
 from declarative.layer.contract import Params, Point, Root, SolveOptions
 from declarative.layer.status import Status
 
@@ -38,6 +53,7 @@ class Solver:
 
     def __init__(self, data: Callable[[Params], Quadratic], own: Callable[[Params], int] | None = None):
         self._data, self._own = data, own
+        self._layout = Detector(data)
 
     def solve(self, p: Params, start: Array | None, options: SolveOptions) -> Root:
         """The iteration needs no start; `options.tol` and `options.max_iter` count. An attempt only pivots."""
@@ -51,22 +67,29 @@ class Solver:
             jnp.asarray(options.max_iter or MAX_ITER),
             jnp.asarray(options.max_iter or pivots),
         )
-        return _solve(data, limits, options.attempt)
+        found = self._layout(p)
+        return _solve(data, limits, options.attempt) if found is None else _blockwise(data, found, limits)
 
     def optimality(self, y: Point, p: Params, fixed: Any) -> Point:
         if not y.ineq.size:
             return self._equations.optimality(y, p, fixed)
+        if isinstance(fixed, blockwise.Fixed):
+            return blockwise.optimality(self._data(p), y, fixed)
         return derivative.optimality(self._data(p), y, fixed)
 
     def linear(self, y: Point, p: Params, fixed: Any) -> tuple[Map, Map]:
         if not y.ineq.size:
             return self._equations.linear(y, p, fixed)
+        if isinstance(fixed, blockwise.Fixed):
+            return blockwise.linear(self._data(p), fixed)
         return derivative.linear(self._data(p), fixed)
 
     def regularity(self, y: Point, p: Params, fixed: Any) -> Array:
         if not y.ineq.size:
             return self._equations.regularity(y, p, fixed)
         own = None if self._own is None else self._own(p)
+        if isinstance(fixed, blockwise.Fixed):
+            return blockwise.regularity(self._data(p), y, fixed, own)
         return derivative.regularity(self._data(p), y, fixed, own)
 
     def smoothed(self, mu: float) -> Smoothed:
@@ -170,17 +193,28 @@ def _point(p: int, x: Array, z: Array) -> Point:
 
 @linalg.elementwise
 def _rescued(needed: Array, quick: _Solved, data: Quadratic, limits: _Limits) -> _Solved:
-    return linalg.lazily(needed, _robust, quick, data, limits)
+    return linalg.lazily(needed, _dense, quick, data, limits)
 
 
-def _robust(data: Quadratic, limits: _Limits) -> _Solved:
+def _dense(data: Quadratic, limits: _Limits) -> _Solved:
+    return _robust(program.program(data), data.b.shape[0], limits)[0]
+
+
+@linalg.elementwise
+def _blockwise(data: Quadratic, layout: Layout, limits: _Limits) -> Root:
+    """Without an attempt by pivots, whose matrices have no blocks."""
+    equalities = data.b.shape[0]
+    given = program.program(data, layout)
+    solved, problem = _robust(given, equalities, limits)
+    fixed = blockwise.fixed(problem, equalities, solved.active)
+    return Root(solved.y, fixed, solved.status, solved.steps, solved.residual)
+
+
+def _robust(given: program.Program, equalities: int, limits: _Limits) -> tuple[_Solved, scaling.Scaled]:
     """Interior point, certificates, and the active-set solution where the point shows it."""
-    equalities, tol = data.b.shape[0], limits.tol
-    valid = jnp.all(jnp.isfinite(data.h) | jnp.isposinf(data.h))
-    for part in (data.P, data.q, data.A, data.b, data.G):
-        valid &= jnp.all(jnp.isfinite(part))
-    data = Quadratic(*(jnp.where(valid, part, 0) for part in data))
-    problem = scaling.equilibrated(data)
+    tol = limits.tol
+    valid, given = program.checked(given, equalities)
+    problem = scaling.balanced(program.present(given))
     # Far below the tolerance the active set shows; it then gives the solution to rounding error.
     state = embedding.iterate(problem, equalities, tol / 10, tol / 100000, limits.iterations)
     x, z, s = (part / state.best.tau for part in state.best[:3])
@@ -190,7 +224,7 @@ def _robust(data: Quadratic, limits: _Limits) -> _Solved:
     xs = jnp.stack([polished.x, x, x]) * problem.columns
     zs = jnp.stack([polished.z, jnp.where(active, z, 0), z]) * problem.rows / problem.cost
     points = jax.vmap(lambda x, z: _point(equalities, x, z))(xs, zs)
-    residuals = jax.vmap(lambda y: optimality.residual(data, y))(points)
+    residuals = jax.vmap(lambda y: optimality.measured(given, y))(points)
     # The interior point's small multipliers stay only where they are needed for a solution.
     residuals = jnp.where(jnp.isfinite(residuals), residuals, jnp.inf)
     pick = jnp.where(residuals[0] <= tol, 0, jnp.where(residuals[1] <= tol, 1, jnp.argmin(residuals)))
@@ -198,4 +232,5 @@ def _robust(data: Quadratic, limits: _Limits) -> _Solved:
     proofs = state.infeasible, state.unbounded
     status = iteration.certified(valid, residual, tol, optimality.convex(problem.P), *proofs)
     y = jax.tree.map(lambda part: part[pick], points)
-    return _Solved(y, active[equalities:], jnp.zeros_like(valid), status, state.steps, residual)
+    solved = _Solved(y, active[equalities:], jnp.zeros_like(valid), status, state.steps, residual)
+    return solved, problem

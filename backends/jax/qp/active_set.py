@@ -13,6 +13,8 @@ from jax import Array, lax
 
 from declarative.backends.jax import linalg
 from declarative.backends.jax.qp.scaling import Scaled
+from declarative.backends.jax.structure import matrix
+from declarative.backends.jax.structure.matrix import Factor
 
 ROUNDS = 10
 REFINEMENTS = 8
@@ -38,7 +40,7 @@ def polish(problem: Scaled, equalities: int, x: Array, z: Array, s: Array) -> Po
 
     def body(carry: tuple[Polished, Array, Array, Array]) -> tuple[Polished, Array, Array, Array]:
         best, active, rounds, _ = carry
-        factor = linalg.cholesky(penalised(problem, active))
+        factor = factorised(problem, active)
         moved_x, moved_z = _solve(problem, active, factor, best.x, jnp.where(active, best.z, 0))
         slack = problem.d - problem.E @ moved_x
         new = ~inequality | jnp.where(active, moved_z >= 0, slack < 0)
@@ -63,7 +65,7 @@ def violation(problem: Scaled, inequality: Array, x: Array, z: Array) -> Array:
     return jnp.max(jnp.stack([jnp.max(part, initial=0) for part in parts]))
 
 
-def _solve(problem: Scaled, active: Array, factor: Array, x: Array, z: Array) -> tuple[Array, Array]:
+def _solve(problem: Scaled, active: Array, factor: Factor, x: Array, z: Array) -> tuple[Array, Array]:
     """Newton's correction of (x, z) towards the solution with the given rows as equations."""
     P, q, E, d = problem.P, problem.q, problem.E, problem.d
     r = -(P @ x + q + E.T @ z)
@@ -81,29 +83,28 @@ def weights(dtype: jnp.dtype) -> tuple[float, float]:
     return eps**0.5, eps**0.375
 
 
-def penalised(problem: Scaled, active: Array) -> Array:
-    """P + delta + E_a'E_a / rho, whose factor solves [P + delta, E_a'; E_a, -rho]."""
-    delta, rho = weights(problem.P.dtype)
-    E = jnp.where(active[:, None], problem.E, 0)
-    n = problem.P.shape[0]
-    return problem.P + delta * jnp.eye(n, dtype=problem.P.dtype) + E.T @ E / rho
+def factorised(problem: Scaled, active: Array) -> Factor:
+    """Of P + delta + E_a'E_a / rho, which solves [P + delta, E_a'; E_a, -rho]."""
+    delta, rho = weights(problem.q.dtype)
+    heavy = jnp.where(active, 1 / rho, 0).astype(problem.q.dtype)
+    return matrix.factorised(matrix.gram(problem.P, problem.E, heavy), delta)
 
 
 def solve(
-    problem: Scaled, active: Array, factor: Array, rhs: tuple[Array, Array]
+    problem: Scaled, active: Array, factor: Factor, rhs: tuple[Array, Array]
 ) -> tuple[tuple[Array, Array], Array]:
     """[P E_a'; E_a 0] (x, z) = rhs for columns, z zero on other rows, and the relative residual left."""
-    P = problem.P
-    E = jnp.where(active[:, None], problem.E, 0)
-    _, rho = weights(P.dtype)
+    P, E = problem.P, problem.E
+    _, rho = weights(problem.q.dtype)
+    kept = active[:, None]
 
     def exact(point: tuple[Array, Array]) -> tuple[Array, Array]:
         x, z = point
-        return P @ x + E.T @ z, E @ x
+        return P @ x + E.T @ z, jnp.where(kept, E @ x, 0)
 
     def approximate(rhs: tuple[Array, Array]) -> tuple[Array, Array]:
         r, t = rhs
-        x = linalg.cholesky_solve(factor, r + E.T @ t / rho)
-        return x, (E @ x - t) / rho
+        x = matrix.solve(factor, r + E.T @ t / rho)
+        return x, jnp.where(kept, (E @ x - t) / rho, 0)
 
     return linalg.refined(exact, approximate, rhs, REFINEMENTS)

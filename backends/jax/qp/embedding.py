@@ -10,19 +10,23 @@ infeasible (z) or unbounded (x). Mehrotra's predictor and corrector, one step le
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
 from declarative.backends.jax import linalg
 from declarative.backends.jax.qp.scaling import Scaled
+from declarative.backends.jax.structure import matrix
 
 REFINEMENTS = 6
 SHORT_STEP = 1e-6  # below it the iteration has stalled
 STALLS = 3  # short steps in a row before giving up
 PATIENCE = 20  # steps without a better point before giving up,
 ENOUGH = 2  # and where the tolerance is met
+ROUNDED = 16  # refinement ends at a residual of so many eps
+PENALTY = 0.45  # the power of eps that lifts equalities where they are eliminated
 FAIR = 1e-8  # residual of a certificate that is believed where there is no solution
 
 
@@ -124,13 +128,13 @@ def _step(
     r_z = E @ x + s - d * tau
     r_tau = kappa + curved @ x + q @ x + d @ z
 
-    def turn(_: Array, carry: tuple[Array, Array, Array, Iterate]) -> tuple[Array, Array, Array, Iterate]:
-        """The direction that leaves `keep` of the residuals and takes s * z by sz, tau * kappa by tk;
-        then what the corrector is to do after it."""
-        keep, sz, tk = carry[:3]
-        t = -keep * r_z + jnp.where(inequality, sz / positive, 0)
-        xs, zs = solve(jnp.stack([-keep * r_x, -q], 1), jnp.stack([t, d], 1))
-        (x1, x2), (z1, z2) = xs.T, zs.T
+    def turn(number: Array, carry: tuple[Any, Array, Array, Array, Iterate]) -> Any:
+        """First how the point moves with tau. Then the direction that leaves `keep` of the residuals and takes s * z by
+        sz, tau * kappa by tk, and what the corrector is to do after it."""
+        (x2, z2), keep, sz, tk, _ = carry
+        first = number == 0
+        t = jnp.where(first, d, -keep * r_z + jnp.where(inequality, sz / positive, 0))
+        x1, z1 = solve(jnp.where(first, -q, -keep * r_x), t)
         fall = -((x2 - xi) @ P @ (x2 - xi)) - z2 @ (ratio * z2) - kappa / tau
         # Both are the same where the system is solved; they differ where it is singular, along an
         # unknown that only the objective sees: there x2 is long, and tau must fall.
@@ -140,13 +144,18 @@ def _step(
         ds = jnp.where(inequality, -(sz + s * dz) / positive, 0)
         move = Iterate(dx, dz, ds, d_tau, -(tk + kappa * d_tau) / tau)
         sigma = (1 - jnp.minimum(1, _longest(now, move, inequality))) ** 3
-        sz = s * z - sigma * mu + move.s * move.z
-        tk = tau * kappa - sigma * mu + move.tau * move.kappa
-        return 1 - sigma, sz, tk, move
+        ahead = (
+            1 - sigma,
+            s * z - sigma * mu + move.s * move.z,
+            tau * kappa - sigma * mu + move.tau * move.kappa,
+        )
+        after = jax.tree.map(lambda old, new: jnp.where(first, old, new), (keep, sz, tk), ahead)
+        with_tau = jnp.where(first, x1, x2), jnp.where(first, z1, z2)
+        return with_tau, *after, move
 
     # Predictor and corrector as one loop body: it halves the time to compile.
-    first = jnp.ones_like(tau), s * z, tau * kappa, now
-    move = lax.fori_loop(0, 2, turn, first)[3]
+    first = (jnp.zeros_like(x), jnp.zeros_like(z)), jnp.ones_like(tau), s * z, tau * kappa, now
+    move = lax.fori_loop(0, 3, turn, first)[4]
     length = jnp.minimum(1, 0.99 * _longest(now, move, inequality))
     return Iterate(*(part + length * change for part, change in zip(now, move, strict=True))), length
 
@@ -165,19 +174,26 @@ def _longest(now: Iterate, move: Iterate, inequality: Array) -> Array:
 
 
 def _kkt(problem: Scaled, ratio: Array, equalities: int, delta: Array) -> Solve:
-    """Solves [P E'; E -ratio] (x, z) = (r, t) for columns; refinement removes the regularisation."""
-    approximate = _regularised(problem, ratio, equalities, delta)
+    """Solves [P E'; E -ratio] (x, z) = (r, t); refinement removes the regularisation."""
+    whole = isinstance(problem.E, Array)
+    approximate = (_regularised if whole else _penalised)(problem, ratio, equalities, delta)
 
     def exact(point: tuple[Array, Array]) -> tuple[Array, Array]:
         x, z = point
         return problem.P @ x + problem.E.T @ z, problem.E @ x - ratio[:, None] * z
 
-    return lambda r, t: linalg.refined(exact, approximate, (r, t), REFINEMENTS)[0]
+    def solve(r: Array, t: Array) -> tuple[Array, Array]:
+        x, z = linalg.refined(exact, approximate, (r[:, None], t[:, None]), REFINEMENTS, ROUNDED)[0]
+        return x[:, 0], z[:, 0]
+
+    return solve
 
 
 def _regularised(problem: Scaled, ratio: Array, equalities: int, delta: Array) -> Approximate:
     """Cholesky of P + G'G/ratio, then of A's Schur complement, both lifted by `delta`."""
     P, E = problem.P, problem.E
+    assert isinstance(P, Array)
+    assert isinstance(E, Array)
     A, G = E[:equalities], E[equalities:]
     weight = 1 / (ratio[equalities:] + delta)
     n = P.shape[0]
@@ -194,6 +210,22 @@ def _regularised(problem: Scaled, ratio: Array, equalities: int, delta: Array) -
         y = linalg.cholesky_solve(S, Y.T @ lifted - a)
         x = linalg.forward(L, lifted - Y @ y, transposed=True)
         return x, jnp.concatenate([y, weight[:, None] * (G @ x - g)])
+
+    return approximate
+
+
+def _penalised(problem: Scaled, ratio: Array, equalities: int, delta: Array) -> Approximate:
+    """The same where the Schur complement would fill in: A's rows are lifted by more, and their multipliers
+    eliminated, too."""
+    P, E = problem.P, problem.E
+    rho = jnp.maximum(float(jnp.finfo(problem.q.dtype).eps) ** PENALTY, delta)
+    weight = 1 / (ratio + jnp.where(jnp.arange(ratio.shape[0]) < equalities, rho, delta))
+    factor = matrix.factorised(matrix.gram(P, E, weight), delta)
+
+    def approximate(rhs: tuple[Array, Array]) -> tuple[Array, Array]:
+        r, t = rhs
+        x = matrix.solve(factor, r + E.T @ (weight[:, None] * t))
+        return x, weight[:, None] * (E @ x - t)
 
     return approximate
 

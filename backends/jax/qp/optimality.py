@@ -5,8 +5,10 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jax import Array
 
-from declarative.backends.jax import linalg
 from declarative.backends.jax.forms import Quadratic
+from declarative.backends.jax.qp.program import Program
+from declarative.backends.jax.structure import matrix
+from declarative.backends.jax.structure.matrix import Square
 from declarative.layer.contract import Point
 
 
@@ -21,12 +23,22 @@ def residual(data: Quadratic, y: Point) -> Array:
     Stationarity, feasibility, and the duality gap, the latter against 1 + the smaller objective.
     Multipliers of inequalities are taken as given, nonnegative.
     """
-    x, z = y.z, jnp.concatenate([y.eq, y.ineq])
-    n, q = x.shape[0], data.q
+    n, z = y.z.shape[0], jnp.concatenate([y.eq, y.ineq])
     M, d = stacked(data)
-    product = M @ x
-    Px, Ex = product[:n], product[n:]
-    slope = jnp.concatenate([x, z]) @ M + q
+    product = M @ y.z
+    slope = jnp.concatenate([y.z, z]) @ M + data.q
+    return _violation(data.q, d, y, product[:n], product[n:], slope)
+
+
+def measured(given: Program, y: Point) -> Array:
+    """The same for a program whose matrices may be in blocks."""
+    P, q, E, d = given
+    Px, z = P @ y.z, jnp.concatenate([y.eq, y.ineq])
+    return _violation(q, d, y, Px, E @ y.z, Px + E.T @ z + q)
+
+
+def _violation(q: Array, d: Array, y: Point, Px: Array, Ex: Array, slope: Array) -> Array:
+    x, z = y.z, jnp.concatenate([y.eq, y.ineq])
     slack = d - Ex
     inequality = jnp.arange(d.shape[0]) >= y.eq.shape[0]
     missed = jnp.where(inequality, jnp.maximum(-slack, 0), jnp.abs(slack))
@@ -47,9 +59,8 @@ def _product(a: Array, b: Array) -> Array:
     return jnp.where((a == 0) | (b == 0), 0, a * b)
 
 
-def convex(P: Array) -> Array:
+def convex(P: Square) -> Array:
     """Whether P [n, n] is positive semidefinite up to rounding."""
-    n = P.shape[0]
-    lift = n * 100 * jnp.finfo(P.dtype).eps * jnp.max(jnp.abs(P), initial=0) + jnp.finfo(P.dtype).tiny
-    factor = linalg.cholesky(P + lift * jnp.eye(n, dtype=P.dtype))
-    return jnp.all(jnp.isfinite(factor))
+    largest = jnp.max(matrix.column_sizes(P), initial=0)
+    lift = P.shape[0] * 100 * jnp.finfo(P.dtype).eps * largest + jnp.finfo(P.dtype).tiny
+    return matrix.definite(matrix.factorised(P, lift))

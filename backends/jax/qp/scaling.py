@@ -8,6 +8,9 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from declarative.backends.jax.forms import Quadratic
+from declarative.backends.jax.qp.program import Program
+from declarative.backends.jax.structure import matrix
+from declarative.backends.jax.structure.matrix import Square, Wide
 
 ROUNDS = 10
 
@@ -15,9 +18,9 @@ ROUNDS = 10
 class Scaled(NamedTuple):
     """min 1/2 x'Px + q'x subject to E x = d in the first `equalities` rows, E x <= d in the others."""
 
-    P: Array  # [n, n]
+    P: Square  # [n, n]
     q: Array  # [n]
-    E: Array  # [k, n]
+    E: Wide  # [k, n]
     d: Array  # [k]
     columns: Array  # [n]: unscaled x = columns * x
     rows: Array  # [k]: unscaled multiplier = rows * multiplier / cost
@@ -36,28 +39,35 @@ def stacked(data: Quadratic) -> tuple[Array, Array]:
     return jnp.concatenate([data.A, G]), jnp.concatenate([data.b, h])
 
 
-def scaled(data: Quadratic, columns: Array, rows: Array, cost: Array) -> Scaled:
-    E, d = stacked(data)
-    P = cost * columns[:, None] * data.P * columns
-    return Scaled(P, cost * columns * data.q, rows[:, None] * E * columns, rows * d, columns, rows, cost)
-
-
 def equilibrated(data: Quadratic) -> Scaled:
-    """Ruiz' iteration on the matrix [P E'; E 0], then the objective by its largest coefficient."""
-    E, d = stacked(data)
+    return balanced(Program(data.P, data.q, *stacked(data)))
+
+
+def balanced(given: Program) -> Scaled:
+    """Ruiz' iteration on the matrix [P E'; E 0], then the objective by its largest coefficient.
+
+    All rows are present.
+    """
+    P, q, E, d = given
 
     def sweep(_: int, scales: tuple[Array, Array]) -> tuple[Array, Array]:
         columns, rows = scales
-        inner = jnp.abs(rows[:, None] * E * columns)
-        outer = jnp.abs(columns[:, None] * data.P * columns)
-        tallest = jnp.maximum(jnp.max(outer, axis=0), jnp.max(inner, axis=0, initial=0))
-        widest = jnp.max(inner, axis=1)
-        return columns * inverse_root(tallest), rows * inverse_root(widest)
+        inner = matrix.scaled_rows(rows, E, columns)
+        outer = matrix.column_sizes(matrix.scaled_square(P, columns))
+        tallest = jnp.maximum(outer, matrix.column_sizes(inner))
+        return columns * inverse_root(tallest), rows * inverse_root(matrix.row_sizes(inner))
 
-    columns, rows = lax.fori_loop(0, ROUNDS, sweep, (jnp.ones_like(data.q), jnp.ones_like(d)))
-    curved = jnp.mean(jnp.max(jnp.abs(columns[:, None] * data.P * columns), axis=0))
-    size = jnp.maximum(curved, jnp.max(jnp.abs(columns * data.q)))
-    return scaled(data, columns, rows, jnp.where(size > 0, 1 / jnp.where(size > 0, size, 1), 1))
+    columns, rows = lax.fori_loop(0, ROUNDS, sweep, (jnp.ones_like(q), jnp.ones_like(d)))
+    curved = jnp.mean(matrix.column_sizes(matrix.scaled_square(P, columns)))
+    size = jnp.maximum(curved, jnp.max(jnp.abs(columns * q)))
+    cost = jnp.where(size > 0, 1 / jnp.where(size > 0, size, 1), 1)
+    return scaled(given, columns, rows, cost)
+
+
+def scaled(given: Program, columns: Array, rows: Array, cost: Array) -> Scaled:
+    P, q, E, d = given
+    P, E = matrix.scaled_square(P, columns, cost), matrix.scaled_rows(rows, E, columns)
+    return Scaled(P, cost * columns * q, E, rows * d, columns, rows, cost)
 
 
 def inverse_root(size: Array) -> Array:

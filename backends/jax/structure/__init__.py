@@ -1,0 +1,1 @@
+"""Sparsity that is certain before any number is known, and elimination along it."""

@@ -1,0 +1,259 @@
+"""Matrices of a program whose unknowns stand in blocks, of which only neighbours are coupled: products and sums.
+
+They take and give vectors in the program's own order. A row sees two neighbouring blocks; one that sees a single
+unknown (a bound) is kept by its one entry.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from declarative.backends.jax.structure.elimination import Tridiagonal
+from declarative.backends.jax.structure.partition import Partition
+
+Index: TypeAlias = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """Where everything stands; `unknowns` and `rows` are the lengths of vectors."""
+
+    unknowns: int
+    rows: int
+    place: Index
+    """[count, b], the unknown there; `unknowns` where there is none."""
+    spot: Index
+    """[unknowns], its place in the flat blocks."""
+    wide: Index
+    """[count, r], the row there, seen by this block and the next; `rows` where there is none."""
+    wide_rows: Index
+    """Rows that see more than one unknown, and their places in the flat `wide`."""
+    wide_spots: Index
+    single_rows: Index
+    """Rows that see one unknown, or none."""
+    single_columns: Index
+
+    @property
+    def count(self) -> int:
+        return int(self.place.shape[0])
+
+    @property
+    def size(self) -> int:
+        return int(self.place.shape[1])
+
+    @property
+    def pairs(self) -> Index:
+        """[count, 2 b], the unknowns of each block and of the next."""
+        after = np.concatenate([self.place[1:], np.full_like(self.place[:1], self.unknowns)])
+        return np.concatenate([self.place, after], axis=1)
+
+
+jax.tree_util.register_static(Layout)
+
+
+def layout(found: Partition, E: Index, cones: Index | None = None) -> Layout:
+    """E [m, n] says what may differ from zero; rows with the same number in `cones` stand side by side."""
+    m, n = E.shape
+    count, size = len(found.blocks), found.size
+    place, block = np.full((count, size), n), np.zeros(n, int)
+    for k, members in enumerate(found.blocks):
+        place[k, : len(members)] = members
+        block[list(members)] = k
+    spot = np.zeros(n, int)
+    spot[place[place < n]] = np.flatnonzero(place.ravel() < n)
+    together = np.arange(m) if cones is None else np.asarray(cones)
+    seen = np.where(E, block, count)
+    first = np.full(m + 1, count)
+    np.minimum.at(first, together, seen.min(axis=1, initial=count))
+    first = np.where(first[together] < count, first[together], 0)
+    alone = (E.sum(axis=1) <= 1) & (np.bincount(together, minlength=m + 1)[together] == 1)
+    wide_rows, single_rows = np.flatnonzero(~alone), np.flatnonzero(alone)
+    order = wide_rows[np.argsort(first[wide_rows], kind="stable")]
+    counts = np.bincount(first[order], minlength=count)
+    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    wide = np.full((count, int(counts.max(initial=0))), m)
+    wide[first[order], np.arange(len(order)) - starts[first[order]]] = order
+    spots = np.zeros(m + 1, int)
+    spots[wide.ravel()] = np.arange(wide.size)
+    columns = E[single_rows].argmax(axis=1) if n else np.zeros(0, int)
+    return Layout(n, m, place, spot, wide, wide_rows, spots[wide_rows], single_rows, columns)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Symmetric:
+    """[n, n]: its entries on and right of the diagonal blocks."""
+
+    right: Array  # [count, b, 2 b]
+    layout: Layout
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.layout.unknowns, self.layout.unknowns
+
+    @property
+    def dtype(self) -> jnp.dtype:
+        return self.right.dtype
+
+    def __matmul__(self, x: Array) -> Array:
+        """x [n] or [n, columns]."""
+        b = self.layout.size
+        parts = _paired(self.layout, x)
+        here = _times(self.right, parts)
+        before = _times(jnp.swapaxes(self.right[:, :, b:], 1, 2), parts[:, :b])
+        return flat(self.layout, here.at[1:].add(before[:-1]))
+
+    def __rmatmul__(self, x: Array) -> Array:
+        return (self @ x.T).T
+
+    def scaled(self, rows: Array, columns: Array) -> Symmetric:
+        """diag(rows) M diag(columns), symmetric."""
+        b = self.layout.size
+        left, right = _paired(self.layout, rows)[:, :b], _paired(self.layout, columns)
+        return Symmetric(left[:, :, None] * self.right * right[:, None, :], self.layout)
+
+    def column_sizes(self) -> Array:
+        """The largest entry of each column."""
+        b = self.layout.size
+        sizes = jnp.abs(self.right)
+        here = jnp.maximum(jnp.max(sizes, axis=2), jnp.max(sizes[:, :, :b], axis=1))
+        before = jnp.max(sizes[:, :, b:], axis=1)
+        return flat(self.layout, here.at[1:].max(before[:-1]))
+
+    def blocks(self, lift: Array | float = 0.0) -> Tridiagonal:
+        """The matrix plus `lift` on its diagonal; the identity where there is no unknown."""
+        b, place = self.layout.size, self.layout.place
+        diagonal = jnp.where(place < self.layout.unknowns, lift, 1).astype(self.dtype)
+        here = self.right[:, :, :b] + diagonal[:, :, None] * jnp.eye(b, dtype=self.dtype)
+        below = jnp.swapaxes(self.right[:, :, b:], 1, 2)
+        return Tridiagonal(here, jnp.concatenate([jnp.zeros_like(below[:1]), below[:-1]]))
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Rows:
+    """[m, n]."""
+
+    wide: Array  # [count, r, 2 b]
+    single: Array
+    layout: Layout
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.layout.rows, self.layout.unknowns
+
+    @property
+    def dtype(self) -> jnp.dtype:
+        return self.single.dtype
+
+    def __matmul__(self, x: Array) -> Array:
+        """x [n] or [n, columns]."""
+        many = x if x.ndim == 2 else x[:, None]
+        found = jnp.zeros((self.layout.rows, many.shape[1]), many.dtype)
+        wide = _times(self.wide, _paired(self.layout, many)).reshape(-1, many.shape[1])
+        found = found.at[self.layout.wide_rows].set(wide[self.layout.wide_spots])
+        found = found.at[self.layout.single_rows].set(self.single[:, None] * many[self.layout.single_columns])
+        return found if x.ndim == 2 else found[:, 0]
+
+    def __rmatmul__(self, z: Array) -> Array:
+        return (self.T @ z.T).T
+
+    @property
+    def T(self) -> Transposed:
+        return Transposed(self)
+
+    def scaled(self, rows: Array, columns: Array) -> Rows:
+        spread = _taken(rows, self.layout.wide)
+        wide = spread[:, :, None] * self.wide * _paired(self.layout, columns)[:, None, :]
+        single = rows[self.layout.single_rows] * self.single * columns[self.layout.single_columns]
+        return Rows(wide, single, self.layout)
+
+    def row_sizes(self) -> Array:
+        sizes = jnp.max(jnp.abs(self.wide), axis=2, initial=0).ravel()
+        found = (
+            jnp.zeros(self.layout.rows, self.dtype)
+            .at[self.layout.wide_rows]
+            .set(sizes[self.layout.wide_spots])
+        )
+        return found.at[self.layout.single_rows].set(jnp.abs(self.single))
+
+    def column_sizes(self) -> Array:
+        sizes = jnp.max(jnp.abs(self.wide), axis=1, initial=0)
+        b = self.layout.size
+        found = flat(self.layout, sizes[:, :b].at[1:].max(sizes[:-1, b:]))
+        return found.at[self.layout.single_columns].max(jnp.abs(self.single))
+
+    def gram(self, weights: Array, beside: Symmetric) -> Symmetric:
+        """`beside` + M' diag(weights) M."""
+        layout, b = self.layout, self.layout.size
+        spread = _taken(weights, layout.wide)
+        product = jnp.swapaxes(self.wide, 1, 2) @ (spread[:, :, None] * self.wide)  # [count, 2 b, 2 b]
+        right = (beside.right + product[:, :b]).at[1:, :, :b].add(product[:-1, b:, b:])
+        alone = jnp.zeros(layout.unknowns, self.dtype)
+        alone = alone.at[layout.single_columns].add(weights[layout.single_rows] * self.single**2)
+        diagonal = _paired(layout, alone)[:, :b]
+        eye = jnp.eye(b, 2 * b, dtype=self.dtype)
+        return Symmetric(right + diagonal[:, :, None] * eye, layout)
+
+
+@dataclass(frozen=True)
+class Transposed:
+    of: Rows
+
+    def __matmul__(self, z: Array) -> Array:
+        """z [m] or [m, columns]."""
+        layout, b = self.of.layout, self.of.layout.size
+        many = z if z.ndim == 2 else z[:, None]
+        pairs = _times(jnp.swapaxes(self.of.wide, 1, 2), _taken(many, layout.wide))
+        found = flat(layout, pairs[:, :b].at[1:].add(pairs[:-1, b:]))
+        found = found.at[layout.single_columns].add(self.of.single[:, None] * many[layout.single_rows])
+        return found if z.ndim == 2 else found[:, 0]
+
+
+def symmetric(P: Array, layout: Layout) -> Symmetric:
+    """From the whole matrix [n, n]."""
+    return Symmetric(_entries(P, layout.place, layout.pairs), layout)
+
+
+def rows(E: Array, layout: Layout) -> Rows:
+    """From the whole matrix [m, n]."""
+    return Rows(_entries(E, layout.wide, layout.pairs), E[layout.single_rows, layout.single_columns], layout)
+
+
+def placed(layout: Layout, x: Array) -> Array:
+    """[n, ...] -> [count, b, ...], zero where there is no unknown."""
+    return _taken(x, layout.place)
+
+
+def _entries(matrix: Array, rows: Index, columns: Index) -> Array:
+    """[count, r], [count, c] -> [count, r, c], zero where there is no row or no column."""
+    there = (rows < matrix.shape[0])[:, :, None] & (columns < matrix.shape[1])[:, None, :]
+    last = np.maximum(np.array(matrix.shape) - 1, 0)
+    found = matrix[np.minimum(rows, last[0])[:, :, None], np.minimum(columns, last[1])[:, None, :]]
+    return jnp.where(there, found, 0)
+
+
+def _taken(v: Array, places: Index) -> Array:
+    """v at places, zero at those past its end."""
+    return jnp.concatenate([v, jnp.zeros_like(v[:1], shape=(1, *v.shape[1:]))])[places]
+
+
+def _paired(layout: Layout, x: Array) -> Array:
+    """[n, ...] -> [count, 2 b, ...]: each block and the next."""
+    return _taken(x, layout.pairs)
+
+
+def flat(layout: Layout, blocks: Array) -> Array:
+    """[count, b, ...] -> [n, ...]."""
+    return blocks.reshape(-1, *blocks.shape[2:])[layout.spot]
+
+
+def _times(matrix: Array, x: Array) -> Array:
+    """Products [count, r, c] x [count, c], or [count, c, columns]."""
+    return matrix @ x if x.ndim == 3 else (matrix @ x[:, :, None])[:, :, 0]

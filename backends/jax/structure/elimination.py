@@ -1,0 +1,58 @@
+"""Symmetric positive definite block-tridiagonal matrices: factorised and solved block by block.
+
+With S_0 = D_0 and S_k = D_k - O_k S_{k-1}^-1 O_k', the matrix is L diag(S) L', L having the blocks
+M_k = O_k S_{k-1}^-1 beside a unit diagonal. Each S_k is kept by the inverse of its Cholesky factor.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jax import Array, lax
+
+from declarative.backends.jax import linalg
+
+
+class Tridiagonal(NamedTuple):
+    diagonal: Array  # [count, b, b]
+    below: Array  # [count, b, b]: rows of each block, columns of the one before; the first is zero
+
+
+class Factor(NamedTuple):
+    inverse: Array  # [count, b, b], of the lower factor of S_k; NaN where that is not positive definite
+    links: Array  # [count, b, b], M_k
+
+
+def factorised(matrix: Tridiagonal) -> Factor:
+    size = matrix.diagonal.shape[-1]
+    eye = jnp.eye(size, dtype=matrix.diagonal.dtype)
+
+    def step(before: Array, blocks: tuple[Array, Array]) -> tuple[Array, tuple[Array, Array]]:
+        diagonal, below = blocks
+        half = below @ before.T
+        inverse = linalg.forward(linalg.cholesky(diagonal - half @ half.T), eye)
+        return inverse, (inverse, half @ before)
+
+    return Factor(*lax.scan(step, jnp.zeros_like(matrix.diagonal[0]), (matrix.diagonal, matrix.below))[1])
+
+
+def solve(factor: Factor, rhs: Array) -> Array:
+    """rhs [count, b, columns]."""
+    inverse, links = factor
+    none = jnp.zeros_like(rhs[0])
+
+    def down(before: Array, blocks: tuple[Array, Array]) -> tuple[Array, Array]:
+        link, right = blocks
+        now = right - link @ before
+        return now, now
+
+    def up(after: Array, blocks: tuple[Array, Array]) -> tuple[Array, Array]:
+        link, middle = blocks
+        now = middle - link.T @ after
+        return now, now
+
+    lowered = lax.scan(down, none, (links, rhs))[1]
+    middle = jnp.swapaxes(inverse, 1, 2) @ (inverse @ lowered)
+    after = jnp.concatenate([links[1:], jnp.zeros_like(links[:1])])
+    return lax.scan(up, none, (after, middle), reverse=True)[1]

@@ -1,0 +1,85 @@
+"""What the engines ask of a program's matrices, dense or in blocks: sizes, scaling, normal matrices, factors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from declarative.backends.jax import linalg
+from declarative.backends.jax.structure import blocks, elimination
+from declarative.backends.jax.structure.blocks import Rows, Symmetric
+
+Square: TypeAlias = Array | Symmetric
+"""[n, n], symmetric."""
+Wide: TypeAlias = Array | Rows
+"""[m, n]."""
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Eliminated:
+    """The factor of a `Symmetric`."""
+
+    factor: elimination.Factor
+    layout: blocks.Layout
+
+
+Factor: TypeAlias = Array | Eliminated
+"""A Cholesky factor; NaN where the matrix is not positive definite."""
+
+
+def row_sizes(E: Wide) -> Array:
+    """The largest entry of each row."""
+    return jnp.max(jnp.abs(E), axis=1) if isinstance(E, Array) else E.row_sizes()
+
+
+def column_sizes(matrix: Square | Wide) -> Array:
+    """The largest entry of each column."""
+    return jnp.max(jnp.abs(matrix), axis=0, initial=0) if isinstance(matrix, Array) else matrix.column_sizes()
+
+
+def scaled_rows(rows: Array, E: Wide, columns: Array) -> Wide:
+    """diag(rows) E diag(columns)."""
+    return rows[:, None] * E * columns if isinstance(E, Array) else E.scaled(rows, columns)
+
+
+def scaled_square(P: Square, columns: Array, factor: Array | float = 1.0) -> Square:
+    """factor * diag(columns) P diag(columns)."""
+    return (
+        factor * columns[:, None] * P * columns
+        if isinstance(P, Array)
+        else P.scaled(factor * columns, columns)
+    )
+
+
+def gram(P: Square, E: Wide, weights: Array) -> Square:
+    """P + E' diag(weights) E."""
+    if isinstance(P, Array):
+        assert isinstance(E, Array)
+        return P + E.T @ (weights[:, None] * E)
+    assert isinstance(E, Rows)
+    return E.gram(weights, P)
+
+
+def factorised(matrix: Square, lift: Array | float) -> Factor:
+    """Of the matrix plus `lift` on its diagonal."""
+    if isinstance(matrix, Array):
+        return linalg.cholesky(matrix + lift * jnp.eye(matrix.shape[0], dtype=matrix.dtype))
+    return Eliminated(elimination.factorised(matrix.blocks(lift)), matrix.layout)
+
+
+def solve(factor: Factor, rhs: Array) -> Array:
+    """For the columns of rhs [n, columns]."""
+    if isinstance(factor, Array):
+        return linalg.cholesky_solve(factor, rhs)
+    return blocks.flat(factor.layout, elimination.solve(factor.factor, blocks.placed(factor.layout, rhs)))
+
+
+def definite(factor: Factor) -> Array:
+    """Whether the matrix was positive definite."""
+    kept = factor if isinstance(factor, Array) else factor.factor.inverse
+    return jnp.all(jnp.isfinite(kept))

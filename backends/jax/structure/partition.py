@@ -1,0 +1,127 @@
+"""The sparsity of a program's matrices -> its unknowns in blocks, of which only neighbours are coupled.
+
+Two unknowns are coupled where P couples them, or a row (a cone: all of its rows) sees both. The levels of a
+breadth-first search from an end of the graph are coupled to their neighbours alone (George and Liu, 1981); a chain
+of small levels is packed into blocks of about the size at which a step of the elimination costs more than its start.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse import csgraph
+
+Mask: TypeAlias = np.ndarray[Any, Any]
+
+START = 4e5
+"""What a block costs besides its arithmetic, in floating-point operations: scans, calls of LAPACK."""
+ITERATIONS = 12
+"""Factorisations of an interior point and of what refines its solution."""
+EXCHANGES = 5
+"""Factorisations of a dense matrix of all rows, where pivots find the active ones."""
+GAIN = 1.5
+"""How many times less than dense matrices blocks must cost."""
+SWEEPS = 4  # of the search for an end of the graph
+
+
+@dataclass(frozen=True)
+class Partition:
+    blocks: tuple[tuple[int, ...], ...]
+    """The unknowns of each block."""
+    size: int
+    """Of the largest block."""
+    cost: float
+    """Operations of a whole solve."""
+
+
+def partition(P: Mask, E: Mask, dense: float, cones: Mask | None = None) -> Partition | None:
+    """None where `dense`, what dense matrices cost, is less. P [n, n] and E [m, n] say what may differ from zero; rows
+    of E with the same number in `cones` [m] belong together."""
+    n, m = P.shape[0], E.shape[0]
+    rows = sparse.csr_matrix(E if cones is None else _united(E, cones), dtype=np.int32)
+    if rows.shape[0] and np.diff(rows.indptr).max() > n / 3:
+        return None  # a row that sees so much couples it
+    coupled = sparse.csr_matrix(P, dtype=np.int32) + rows.T @ rows
+    levels = _levels(sparse.csr_matrix(coupled))
+    sizes = np.array([len(level) for level in levels])
+    found = min((_packed(sizes, limit, m) for limit in _limits(sizes)), key=lambda option: option[1])
+    groups, cost = found
+    if GAIN * cost > dense:
+        return None
+    blocks = tuple(tuple(int(i) for k in group for i in levels[k]) for group in groups)
+    return Partition(blocks, max(map(len, blocks)), cost)
+
+
+def worthwhile(dense: float) -> bool:
+    """Whether a partition could pay, whatever it is: at least two blocks must be started."""
+    return dense > GAIN * ITERATIONS * 2 * START
+
+
+def pivoting_cost(n: int, m: int) -> float:
+    """Operations of a dense quadratic program in the space of its multipliers."""
+    return n**3 / 3 + m * n**2 + n * m**2 + EXCHANGES * m**3 / 3
+
+
+def iteration_cost(n: int, m: int) -> float:
+    """Operations of a dense interior point: Cholesky factors, the products that form their matrices, and others."""
+    return ITERATIONS * (n**3 / 3 + m * n**2 + 20 * n * (n + m))
+
+
+def block_cost(count: int, size: int, m: int) -> float:
+    """The same in blocks: a factor, a solve and a product for each, and m rows that see two blocks."""
+    rows = m * (4 * size**2 + 40 * size)
+    return ITERATIONS * (count * (START + 10 * size**3 / 3 + 60 * size**2) + rows)
+
+
+def _united(E: Mask, cones: Mask) -> Any:
+    """One row for each cone, of all that its rows see."""
+    member = sparse.csr_matrix((np.ones(len(cones), np.int32), (cones, np.arange(len(cones)))))
+    return member @ sparse.csr_matrix(E, dtype=np.int32)
+
+
+def _limits(sizes: Mask) -> list[int]:
+    """Block sizes worth a look: from the largest level on."""
+    least = int(sizes.max())
+    return [least, *(limit for limit in (8, 12, 16, 20, 24, 28, 32, 40, 48, 64, 80, 96) if limit > least)]
+
+
+def _packed(sizes: Mask, limit: int, m: int) -> tuple[list[list[int]], float]:
+    """Neighbouring levels together as long as they fit."""
+    groups: list[list[int]] = []
+    room = 0
+    for level, size in enumerate(sizes):
+        if size > room:
+            groups.append([])
+            room = limit
+        groups[-1].append(level)
+        room -= size
+    size = max(int(sizes[group].sum()) for group in groups)
+    return groups, block_cost(len(groups), size, m)
+
+
+def _levels(graph: Any) -> list[Mask]:
+    """The levels of each connected part, one part after the other."""
+    count, part = csgraph.connected_components(graph, directed=False)
+    degree = np.diff(graph.indptr)
+    found = []
+    for number in range(count):
+        members = np.flatnonzero(part == number)
+        found += _chain(graph, members, degree)
+    return found
+
+
+def _chain(graph: Any, members: Mask, degree: Mask) -> list[Mask]:
+    start, deepest, found = members[np.argmin(degree[members])], -1.0, []
+    for _ in range(SWEEPS):
+        distance = csgraph.dijkstra(graph, unweighted=True, indices=start)[members]
+        depth = distance.max()
+        if depth <= deepest:
+            break
+        order = np.argsort(distance, kind="stable")
+        found = np.split(members[order], np.flatnonzero(np.diff(distance[order])) + 1)
+        deepest, last = depth, found[-1]
+        start = last[np.argmin(degree[last])]
+    return found
