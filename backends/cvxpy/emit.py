@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from declarative import ir
 from declarative.analyse.curvature import Curvatures
 from declarative.analyse.scope import Scope as Declarations
@@ -19,7 +21,7 @@ SIGNS = {"nonneg": "nonneg", "positive": "nonneg", "nonpos": "nonpos", "negative
 
 def emit(choice: Choice) -> str:
     """The module's source. It reads two names of its namespace: `static` and `extern`, both mappings."""
-    scope = scope_of(choice.variant.problem)
+    scope = replace(scope_of(choice.variant.problem), back=choice.variant.back)
     functions = [
         emit_jax.size(scope),
         _unpack(scope),
@@ -145,19 +147,24 @@ def _keys(problem: ir.Problem) -> list[str | None]:
 
 def _duals(scope: Scope) -> str:
     """Multipliers by label, in the shape of the quantifiers' extents and then the constraint's own axes."""
-    function = Function(scope)
+    factors = {} if scope.back is None else {one.label: one for one in scope.back.factors}
+    function = Function(scope, (one.value for one in factors.values()))
     parts: dict[str, list[str]] = {}
     for c, key in zip(scope.problem.constraints, _keys(scope.problem), strict=True):
         if key is None or c.label is None or isinstance(c, ir.Membership):
             continue
-        shape = function.shape((*(b.last - b.first for b in c.binders), *_own_shape(c)))
-        parts.setdefault(c.label, []).append(f"SOLVER.dual({key!r}, point, params, {shape})")
+        shape = (*(b.last - b.first for b in c.binders), *_own_shape(c))
+        piece = f"SOLVER.dual({key!r}, point, params, {function.shape(shape)})"
+        if c.label in factors:
+            piece = emit_jax.scaled(function, piece, factors[c.label], shape)
+        parts.setdefault(c.label, []).append(piece)
     entries = [
         f"    {label!r}: {found[0] if len(found) == 1 else '(' + ', '.join(found) + ')'},"
         for label, found in parts.items()
     ]
     function.returns(*(["return {", *entries, "}"] if entries else ["return {}"]))
-    return function.text("duals(point, params)", unknowns=None)
+    unknowns = "unpack(point.z, params)" if scope.back is not None else None
+    return function.text("duals(point, params)", unknowns=unknowns)
 
 
 def _own_shape(c: ir.Constraint) -> tuple[Dim, ...]:

@@ -7,12 +7,13 @@ from dataclasses import replace
 
 from declarative import ir
 from declarative.backends.jax.conic_data import matrices, members, rows
-from declarative.backends.jax.functions import FORMS, rows_shape
+from declarative.backends.jax.functions import FORMS, quantified, rows_shape
 from declarative.backends.jax.printer import reads_data, tidy
 from declarative.backends.jax.writer import Function, Scope, comment, count, scope_of, stored
 from declarative.dims import Dim
 from declarative.plan import Choice
 from declarative.rewrite.cones import PACKED
+from declarative.rewrite.variant import Factor
 
 PACKAGES = {"jax": "declarative.backends.jax.engines", "cvxpy": "declarative.backends.cvxpy"}
 """Where the module of an engine's name holds its `Solver`."""
@@ -134,8 +135,8 @@ def duals(scope: Scope) -> str:
 
     Those of cones come after those of inequalities, in the order of the cones.
     """
-    factors = {} if scope.back is None else dict(scope.back.factors)
-    function = Function(scope, factors.values())
+    factors = {} if scope.back is None else {one.label: one for one in scope.back.factors}
+    function = Function(scope, (one.value for one in factors.values()))
     start = {"eq": Dim(()), "ineq": Dim(())}
     slices: dict[str, list[str]] = {}
     for constraint in scope.problem.constraints:
@@ -145,7 +146,7 @@ def duals(scope: Scope) -> str:
         piece, stop = _slice(function, constraint, side, start[side], shape)
         if constraint.label is not None:
             if constraint.label in factors:
-                piece = f"{piece} * ({function.expr(factors[constraint.label])})"
+                piece = scaled(function, piece, factors[constraint.label], shape)
             slices.setdefault(constraint.label, []).append(piece)
         start[side] = stop
     if any(isinstance(c, ir.Semidefinite) and c.label is not None for c in scope.problem.constraints):
@@ -161,6 +162,22 @@ def duals(scope: Scope) -> str:
     function.returns(*(["return {", *entries, "}"] if entries else ["return {}"]))
     unknowns = "unpack(point.z, params)" if scope.back is not None else None
     return function.text("duals(point, params)", unknowns=unknowns)
+
+
+def scaled(function: Function, piece: str, factor: Factor, shape: tuple[Dim, ...]) -> str:
+    """Multipliers of this shape times their factor, which has the quantifiers' extents before axes of its own."""
+    binders, own = factor.binders, factor.value.type.shape
+    values = quantified(function, [factor.value], binders, factor.where, str, "1.0")
+    if binders:
+        extents, rest = shape[: len(binders)], shape[len(binders) :]
+        whole = function.shape((*extents, *(own or (Dim.of(1),) * len(rest))))
+        if factor.where is None or reads_data(factor.where):
+            values = f"({values}).reshape({whole})"
+        else:
+            picked = function.printer.picked(factor.where, binders, function.block)
+            ends = ", ".join(f"({function.dim(b.first)}, {function.dim(b.last)})" for b in binders)
+            values = f"rt.spread({values}, {picked}, {ends}, shape={whole})"
+    return tidy(f"{piece} * ({values})")
 
 
 def _slice(

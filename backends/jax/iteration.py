@@ -76,6 +76,11 @@ def relative(step: Array, z: Array) -> Array:
     return jnp.max(jnp.abs(step), initial=0) / (1 + jnp.max(jnp.abs(z), initial=0))
 
 
+def inside(value: Callable[[Array], Array], z: Array, residual: Array) -> Array:
+    """The residual; infinite where the function has no value, though its slope may vanish there."""
+    return jnp.where(jnp.isfinite(value(z)), residual, jnp.inf)
+
+
 def verdict(residual: Array, tol: Array, steps: Array, max_iter: int) -> Array:
     """Status code of an iteration that stopped: below the tolerance, its square root, or neither."""
     stuck = jnp.where(steps >= max_iter, Status.MAX_ITERATIONS.code, Status.DIVERGED.code)

@@ -61,6 +61,23 @@ def arguments(problem: Problem, structure: Structure) -> tuple[Expr, ...] | None
     return tuple(found.values())
 
 
+def outside(value: Expr, structure: Structure) -> Expr | None:
+    """An argument that may leave the domain of its function, however the signs of the unknowns are kept; None where
+    none does. Unknowns that must be positive themselves are no such arguments."""
+    signs = structure.curvature.signs
+    for node in walk(value):
+        if not isinstance(node, Apply) or structure.constant(node):
+            continue
+        places = limited(node, structure)
+        if places is None:
+            kinds = ("positive",) if node.atom == "pow" else ATOMS[node.atom].domain
+            places = tuple(i for i, kind in enumerate(kinds) if kind not in ("real", "symmetric"))
+        for arg in (node.args[i] for i in places if i < len(node.args)):
+            if not (isinstance(arg, Unknown) or structure.constant(arg) or signs.nonneg(arg)):
+                return arg
+    return None
+
+
 def inside(problem: Problem, structure: Structure) -> frozenset[str] | None:
     """The unknowns that must be positive in all entries; None where something else must be so."""
     found = arguments(problem, structure)

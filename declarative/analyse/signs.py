@@ -99,8 +99,11 @@ class Signs:
         return atom.sign(tuple(map(self, expr.args)), tuple(map(number, expr.args)))
 
     def in_matrix_domain(self, expr: Apply) -> bool:
-        """Where an atom speaks of symmetric or psd matrices: the arguments certainly are."""
-        checks = {"symmetric": self.symmetric, "psd": self.psd}
+        """Where an atom speaks of symmetric or psd matrices: the arguments certainly are.
+
+        That a matrix is positive definite is a domain, as that a number is positive: the atom asks for it.
+        """
+        checks = {"symmetric": self.symmetric, "psd": self.psd, "pd": self.symmetric}
         return all(
             checks[domain](arg)
             for arg, domain in zip(expr.args, ATOMS[expr.atom].domain, strict=False)

@@ -85,7 +85,7 @@ ATOMS: tuple[Atom, ...] = (
     Atom(
         name="log_det", arity=1, doc="log of the determinant of a positive definite matrix.",
         shape=square_to_scalar, sign=ANY, curvature=curved(CONCAVE), monotone=moves(NEITHER),
-        jax="rt.log_det({0})", cvxpy="cp.log_det({0})", latex=r"\log\det({0})", domain=("psd",),
+        jax="rt.log_det({0})", cvxpy="cp.log_det({0})", latex=r"\log\det({0})", domain=("pd",),
         conic="given X: psd real[n, n]; find Z: real[n, n]; maximize sum(log(diag(Z))); subject to; "
               "Z[i, j] == 0 for i in n for j in n where i < j; "
               "concat(concat(X, Z, axis = 1), concat(Z', diag(diag(Z)), axis = 1)) in psd",

@@ -14,7 +14,9 @@ class Status(Enum):
     UNBOUNDED = "the objective falls without end: add bounds or a regularising term"
     DIVERGED = "the iteration ran away: try another `start`, damping, or check the model's conditions"
     MAX_ITERATIONS = "stopped at `max_iter`: raise it, loosen `tol`, or give a better `start`"
-    INVALID_INPUT = "an argument holds NaN or infinity: clean the data before the call"
+    INVALID_INPUT = (
+        "an argument holds NaN or infinity, or is a negative weight: clean the data before the call"
+    )
 
     def __init__(self, advice: str):
         self.code = len(type(self).__members__)

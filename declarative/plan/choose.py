@@ -54,8 +54,6 @@ def _verdict(engine: Engine, variant: Variant) -> Accept | Refuse:
     discrete = [unknown for unknown in variant.problem.unknowns if unknown.type.base != "real"]
     if discrete:
         return Refuse(f"`{discrete[0].name}` is of base {discrete[0].type.base}, and it finds real numbers")
-    if variant.back is not None and engine.backend != "jax":
-        return Refuse("it cannot report the unknowns of a geometric program by their logarithms")
     return engine.accepts(variant)
 
 

@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from declarative.analyse import Class, structure_of
-from declarative.analyse.domain import implied, inside
+from declarative.analyse.domain import implied, inside, outside
 from declarative.ir import Equality, Inequality, Minimize
 from declarative.plan.engine import Accept, Refuse, Variant
 from declarative.rewrite.conic import obstacle
+
+PARTIAL = 100.0
+"""What a domain adds to the cost of an engine that does not know of it."""
 
 Rule: TypeAlias = Callable[[Variant], str | None]
 """None where the variant passes, otherwise why it does not, in words after 'because'."""
@@ -35,9 +38,21 @@ class ByRules:
     backwards: tuple[str, ...] = ()
     sparse: bool = False  # takes sparse matrices as they are
     dense: bool = False  # makes matrices of the order of the unknowns: not for large calls
+    total: bool = (
+        False  # starts anywhere: where that may be outside of a function's domain, others come first
+    )
 
     def accepts(self, variant: Variant) -> Accept | Refuse:
-        return decide(variant, *self.rules, cost=self.cost, why=self.why)
+        cost = self.cost + (PARTIAL if self.total and _partial(variant) else 0)
+        return decide(variant, *self.rules, cost=cost, why=self.why)
+
+
+def _partial(variant: Variant) -> bool:
+    """Whether a convex objective is not defined everywhere: an engine that knows its domain solves it surely."""
+    problem = variant.problem
+    if not isinstance(problem.statement, Minimize) or not variant.facts.convex:
+        return False
+    return outside(problem.statement.value, structure_of(problem)) is not None
 
 
 def decide(variant: Variant, *rules: Rule, cost: float, why: str) -> Accept | Refuse:

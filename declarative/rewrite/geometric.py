@@ -18,7 +18,7 @@ from declarative.analyse.loglog import NotLogLog, attempted, in_logarithms
 from declarative.analyse.structure import Structure
 from declarative.analyse.terms import apply, div
 from declarative.ir import Equality, Inequality, Minimize, Problem
-from declarative.rewrite.variant import Back
+from declarative.rewrite.variant import Back, Factor
 from declarative.walk import substitute
 
 
@@ -30,15 +30,14 @@ def take_logarithms(problem: Problem, structure: Structure) -> tuple[Problem, Ba
         changed, logs = in_logarithms(problem, structure)
     except NotLogLog:
         return None
-    labelled = [c for c in problem.constraints if c.label is not None]
-    if not certified(changed, structure_of(changed)) or any(c.binders or c.where for c in labelled):
+    if not certified(changed, structure_of(changed)):
         return None
     assert isinstance(changed.statement, Minimize)
     value = apply("exp", changed.statement.value)
     values = {name: apply("exp", log) for name, log in logs.unknowns.items()}
     factors = tuple(
-        (c.label, div(value, substitute(c.right, values)))
-        for c in labelled
+        Factor(c.label, div(value, substitute(c.right, values)), c.binders, c.where)
+        for c in problem.constraints
         if c.label is not None and isinstance(c, Equality | Inequality)
     )
     outputs = tuple(replace(o, value=substitute(o.value, values)) for o in problem.outputs)

@@ -5,16 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from declarative.analyse import Facts
-from declarative.ir import Expr, Problem
+from declarative.ir import Binder, Expr, Problem
+
+
+@dataclass(frozen=True)
+class Factor:
+    """By what the multiplier of the constraint called `label` is to be multiplied, for each value of its quantifiers."""
+
+    label: str
+    value: Expr
+    binders: tuple[Binder, ...] = ()
+    where: Expr | None = None
 
 
 @dataclass(frozen=True)
 class Back:
-    """What is to be reported where it is not what is solved: the objective's value, and for each constraint
-    with a label by what its multiplier is to be multiplied. Outputs are expressions anyway."""
+    """What is to be reported where it is not what is solved: the objective's value, and the multipliers of
+    constraints with labels. Outputs are expressions anyway."""
 
     objective: Expr
-    factors: tuple[tuple[str, Expr], ...]
+    factors: tuple[Factor, ...]
 
 
 @dataclass(frozen=True)

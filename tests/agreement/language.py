@@ -1,7 +1,8 @@
 """Random programs of the whole disciplined-convex language: every convex atom, set and kind of constraint.
 
 Grown as in `programs`: each piece brings its own parameters, every constraint holds strictly at the point
-`inside`, every logarithm and power is in its domain there, and a strongly convex term makes the solution unique.
+`inside`, every logarithm and power is in its domain there, and strongly convex terms make the solution unique.
+Beside `x` there may be another vector `y` or a symmetric matrix `S`, in which every piece may be, too.
 """
 
 from __future__ import annotations
@@ -17,29 +18,75 @@ Piece = Callable[[Program], str]
 Valued = Callable[[Program], tuple[str, float]]
 
 
+def _affine(p: Program, rows: int, size: str) -> tuple[str, np.ndarray]:
+    """A linear function of the unknowns; `size` names the dimension."""
+    a = p.rng.normal(size=(rows, p.n))
+    text, value = f"{p.given(f'real[{size}, n]', a)} @ x", a @ p.inside
+    if "y" in p.others and p.rng.integers(2):
+        b = p.rng.normal(size=(rows, p.others["y"].size))
+        text, value = f"{text} + {p.given(f'real[{size}, k]', b)} @ y", value + b @ p.others["y"]
+    return text, value
+
+
 def _data(p: Program, rows: int, size: str = "") -> tuple[str, np.ndarray]:
-    """`A @ x - b` and its value inside; `size` names the dimension."""
-    a, b, size = p.rng.normal(size=(rows, p.n)), p.rng.normal(size=rows), size or f"m{len(p.givens)}"
-    return f"{p.given(f'real[{size}, n]', a)} @ x - {p.given(f'real[{size}]', b)}", a @ p.inside - b
+    """`A @ x - b` or another spelling, and its value inside; `size` names the dimension where it matters."""
+    spelling = None if size else p.rng.choice([None, None, None, *SPELLINGS])
+    if spelling is None:
+        size = size or f"m{len(p.givens)}"
+        text, value = _affine(p, rows, size)
+    else:
+        text, value, size = spelling(p)
+    b = p.rng.normal(size=value.shape)
+    return f"{text} - {p.given(f'real[{size}]', b)}", value - b
+
+
+def _scaled(p: Program) -> tuple[str, np.ndarray, str]:
+    """A parameter that enters in no linear way."""
+    q = p.rng.normal() * 0.3
+    return f"exp({p.given('real', q)}) * x", np.exp(q) * p.inside, "n"
+
+
+def _differences(p: Program) -> tuple[str, np.ndarray, str]:
+    return "diff(x)", np.diff(p.inside), "n - 1"
+
+
+def _running(p: Program) -> tuple[str, np.ndarray, str]:
+    return "cumsum(x)", np.cumsum(p.inside), "n"
+
+
+def _whole(p: Program) -> tuple[str, np.ndarray, str]:
+    return "x", p.inside, "n"
+
+
+def _picked(p: Program) -> tuple[str, np.ndarray, str]:
+    """Entries at places that are data."""
+    size, places = f"m{len(p.givens)}", p.rng.integers(0, p.n, size=3)
+    return f"x[{p.given(f'int[{size}]', places)}]", p.inside[places], size
+
+
+SPELLINGS = (_scaled, _differences, _running, _whole, _picked)
 
 
 def _positive(p: Program, rows: int, size: str = "") -> tuple[str, np.ndarray]:
     """An affine expression that is at least 0.5 inside."""
-    a, size = p.rng.normal(size=(rows, p.n)), size or f"m{len(p.givens)}"
+    size = size or f"m{len(p.givens)}"
+    text, inside = _affine(p, rows, size)
     value = p.rng.uniform(0.5, 2.0, size=rows)
-    shift = value - a @ p.inside
-    return f"({p.given(f'real[{size}, n]', a)} @ x + {p.given(f'real[{size}]', shift)})", value
+    return f"({text} + {p.given(f'real[{size}]', value - inside)})", value
 
 
 def _matrix(p: Program) -> tuple[str, np.ndarray, str]:
-    """A matrix that is affine in x, symmetric, with eigenvalues of at least 0.5 inside; and its dimension."""
-    k = int(p.rng.integers(2, 4))
-    d = f"k{len(p.givens)}"
-    parts, value = [], np.zeros((k, k))
-    for i in range(min(2, p.n)):
-        s = p.rng.normal(size=(k, k))
-        parts.append(f"x[{i}] * {p.given(f'symmetric real[{d}, {d}]', s + s.T)}")
-        value = value + p.inside[i] * (s + s.T)
+    """A symmetric matrix, affine in the unknowns, with eigenvalues of at least 0.5 inside; and its dimension."""
+    if "S" in p.others and p.rng.integers(2):
+        d, value = "d", p.others["S"]
+        parts, k = ["S"], len(value)
+    else:
+        k, d = int(p.rng.integers(2, 4)), f"k{len(p.givens)}"
+        parts, value = [], np.zeros((k, k))
+        for i in range(min(2, p.n)):
+            s = p.rng.normal(size=(k, k))
+            parts.append(f"x[{i}] * {p.given(f'symmetric real[{d}, {d}]', s + s.T)}")
+            value = value + p.inside[i] * (s + s.T)
     base = (0.5 + p.rng.uniform(0, 1) - np.linalg.eigvalsh(value)[0]) * np.eye(k)
     s = p.rng.normal(size=(k, k)) * 0.3
     base = base + s @ s.T
@@ -137,7 +184,8 @@ def ratio(p: Program) -> tuple[str, float]:
 def form(p: Program) -> tuple[str, float]:
     root = p.rng.normal(size=(p.n, p.n))
     matrix = root @ root.T + 0.1 * np.eye(p.n)
-    return f"x' @ {p.given('psd real[n, n]', matrix)} @ x", float(p.inside @ matrix @ p.inside)
+    name, value = p.given("psd real[n, n]", matrix), float(p.inside @ matrix @ p.inside)
+    return f"quad_form(x, {name})" if p.rng.integers(2) else f"x' @ {name} @ x", value
 
 
 def robust(p: Program) -> tuple[str, float]:
@@ -146,7 +194,7 @@ def robust(p: Program) -> tuple[str, float]:
 
 
 def largest(p: Program) -> tuple[str, float]:
-    text, value = _data(p, _rows(p))
+    text, value = _data(p, _rows(p), f"m{len(p.givens)}")
     return f"sum_largest({text}, 2)", float(np.sort(value)[-2:].sum())
 
 
@@ -181,8 +229,10 @@ def each_norm(p: Program) -> tuple[str, float]:
 
 def each_entry(p: Program) -> tuple[str, float]:
     b = p.rng.normal(size=p.n)
-    text = f"sum(exp(x[i] - {p.given('real[n]', b)}[i]) for i in n where i > 0)"
-    return text, float(np.exp(p.inside - b)[1:].sum())
+    each = f"exp(x[i] - {p.given('real[n]', b)}[i]) for i in n"
+    if p.rng.integers(2):
+        return f"max({each})", float(np.exp(p.inside - b).max())
+    return f"sum({each} where i > 0)", float(np.exp(p.inside - b)[1:].sum())
 
 
 def composed(p: Program) -> tuple[str, float]:
@@ -190,10 +240,97 @@ def composed(p: Program) -> tuple[str, float]:
     return f"exp(0.2 * ||{text}||)", float(np.exp(0.2 * np.linalg.norm(value)))
 
 
+def absolute(p: Program) -> tuple[str, float]:
+    text, value = _data(p, _rows(p))
+    kind = p.rng.integers(4)
+    if kind == 0:
+        return f"sum(abs({text}))", float(np.abs(value).sum())
+    if kind == 1:
+        return f"sum(relu({text}))", float(np.maximum(value, 0).sum())
+    if kind == 2:
+        return f"sum(hinge({text}))", float(np.maximum(1 - value, 0).sum())
+    return f"max({text})", float(value.max())
+
+
+def lowest(p: Program) -> tuple[str, float]:
+    size = f"m{len(p.givens)}"
+    (a, x), (b, y) = _data(p, 3, size), _positive(p, 3, size)
+    if p.rng.integers(2):
+        return f"-sum(minimum({a}, log({b})))", float(-np.minimum(x, np.log(y)).sum())
+    return f"-min({a})", float(-x.min())
+
+
+def growth(p: Program) -> tuple[str, float]:
+    text, value = _data(p, _rows(p))
+    return f"mean(expm1(0.5 * ({text})))", float(np.expm1(0.5 * value).mean())
+
+
+def squares(p: Program) -> tuple[str, float]:
+    text, value = _data(p, _rows(p))
+    kind = p.rng.integers(3)
+    if kind == 0:
+        return f"sum(({text})^2)", float(value @ value)
+    if kind == 1:
+        return f"||{text}||^2", float(value @ value)
+    return f"sum_squares({text})", float(value @ value)
+
+
+def weighted(p: Program) -> tuple[str, float]:
+    """Huber's function with a width for each entry, from the data."""
+    size = f"m{len(p.givens)}"
+    (text, value), delta = _data(p, 3, size), p.rng.uniform(0.5, 1.5, size=3)
+    found = np.where(np.abs(value) < delta, value**2 / 2, delta * (np.abs(value) - delta / 2)).sum()
+    return f"sum(huber({text}, {p.given(f'positive real[{size}]', delta)}))", float(found)
+
+
+def chosen(p: Program) -> tuple[str, float]:
+    """A term for each index for which the data say so."""
+    b, mask = p.rng.normal(size=p.n), np.where(p.rng.integers(2, size=p.n), 1.0, -1.0)
+    marks, shift = p.given("real[n]", mask), p.given("real[n]", b)
+    text = f"sum((x[i] - {shift}[i])^4 for i in n where {marks}[i] > 0)"
+    return text, float(((p.inside - b)[mask > 0] ** 4).sum())
+
+
+def pairwise(p: Program) -> tuple[str, float]:
+    """Two indices, one of which starts after the other."""
+    b = p.rng.normal(size=(p.n, p.n))
+    text = f"sum(abs(x[i] - x[j] - {p.given('real[n, n]', b)}[i, j]) for i in n for j in n where i < j)"
+    gaps = np.abs(p.inside[:, None] - p.inside[None] - b)
+    return text, float(gaps[np.triu_indices(p.n, 1)].sum())
+
+
+def by_rows(p: Program) -> tuple[str, float]:
+    """A function along one axis of a matrix."""
+    d = len(p.givens)
+    a, b = p.rng.normal(size=(2, 3)), p.rng.normal(size=(2, 3))
+    matrix = f"x[0] * {p.given(f'real[r{d}, s{d}]', a)} - {p.given(f'real[r{d}, s{d}]', b)}"
+    value, axis = p.inside[0] * a - b, int(p.rng.integers(2))
+    if p.rng.integers(2):
+        return f"sum(max({matrix}, axis = {axis}))", float(value.max(axis).sum())
+    return f"sum(log_sum_exp({matrix}, axis = {axis}))", float(np.logaddexp.reduce(value, axis).sum())
+
+
+def linear(p: Program) -> tuple[str, float]:
+    c, kind = p.rng.normal(size=p.n), p.rng.integers(3)
+    name, product = p.given("real[n]", c), c * p.inside
+    if kind == 0:
+        return f"{name}' @ x", float(product.sum())
+    if kind == 1:
+        return f"trace(outer({name}, x))", float(product.sum())
+    return f"sum(where({name} > 0, {name} * x, 2 * x))", float(np.where(c > 0, product, 2 * p.inside).sum())
+
+
+def solved(p: Program) -> tuple[str, float]:
+    """Through a system of equations whose matrix is data."""
+    a, b = np.eye(p.n) + 0.3 * p.rng.normal(size=(p.n, p.n)), p.rng.normal(size=p.n)
+    text = f"sum(abs(solve({p.given('real[n, n]', a)}, x) - {p.given('real[n]', b)}))"
+    return text, float(np.abs(np.linalg.solve(a, p.inside) - b).sum())
+
+
 FUNCTIONS: tuple[Valued, ...] = (
     norm, other_norm, exponentials, logistic, soft_maximum, barrier, shifted_barrier, roots, powers, even_power,
     inverses, entropies, divergence, ratio, form, robust, largest, peaks, spectrum, matrix_norm, each_norm,
-    each_entry, composed,
+    each_entry, composed, absolute, lowest, growth, squares, weighted, chosen, pairwise, by_rows, linear, solved,
 )  # fmt: skip
 
 
@@ -208,6 +345,8 @@ def level(p: Program) -> str:
 
 def ordered(p: Program) -> str:
     text, value, size = _matrix(p)
+    if p.rng.integers(4) == 0:
+        return f"{text} in psd"
     low = np.linalg.eigvalsh(value)[0] - p.rng.uniform(0.05, 0.4)
     return f"{text} >> {p.given('real', low)} * eye({size})"
 
@@ -216,6 +355,15 @@ def second_order(p: Program) -> str:
     text, value = _data(p, _rows(p))
     bound = p.given("real", np.linalg.norm(value) + p.rng.uniform(0.05, 0.4))
     return f"concat({bound}, {text}) in soc"
+
+
+def cones(p: Program) -> str:
+    """A second-order cone for each value of an index."""
+    d = len(p.givens)
+    a, b = p.rng.normal(size=(2, 2, p.n)), p.rng.normal(size=(2, 2))
+    top = np.linalg.norm(a @ p.inside - b, axis=1) + p.rng.uniform(0.05, 0.4, size=2)
+    A, shift = p.given(f"real[t{d}, r{d}, n]", a), p.given(f"real[t{d}, r{d}]", b)
+    return f"concat({p.given(f'real[t{d}]', top)}[t], {A}[t] @ x - {shift}[t]) in soc for t in t{d}"
 
 
 def exponential(p: Program) -> str:
@@ -234,15 +382,41 @@ def power(p: Program) -> str:
 
 
 def ball(p: Program) -> str:
-    if p.rng.integers(2):
-        return f"x in ball({p.given('positive real', np.linalg.norm(p.inside) + 0.2)})"
-    return f"x in ball({p.given('positive real', np.linalg.norm(p.inside, 3) + 0.2)}, 3)"
+    order = p.rng.choice(["2", "3", "1", "inf"])
+    radius = np.linalg.norm(p.inside, float(order)) + 0.2
+    return f"x in ball({p.given('positive real', radius)}{'' if order == '2' else f', {order}'})"
 
 
 def monotone(p: Program) -> str:
     gaps = np.diff(p.inside)
     slack = p.given("real", max(0.0, -gaps.min()) + 0.1)
     return f"x[i + 1] - x[i] + {slack} >= 0 for i in 0..n-2"
+
+
+def rising(p: Program) -> str:
+    slope = np.arange(p.n) * (max(0.0, -np.diff(p.inside).min()) + 0.1)
+    return f"x + {p.given('real[n]', slope)} in monotone"
+
+
+def ordered_pairs(p: Program) -> str:
+    bound = p.inside[:, None] - p.inside[None] + p.rng.uniform(0.1, 0.6, size=(p.n, p.n))
+    return f"x[i] - x[j] <= {p.given('real[n, n]', bound)}[i, j] for i in n for j in n where i < j"
+
+
+def each(p: Program) -> str:
+    upper = p.given("real[n]", p.inside + p.rng.uniform(0.1, 0.5, size=p.n))
+    return f"2 * x[i] <= 2 * {upper}[i] for i in n"
+
+
+def filtered(p: Program) -> str:
+    lower = p.given("real[n]", p.inside - p.rng.uniform(0.1, 0.5, size=p.n))
+    return f"x[i] >= {lower}[i] for i in n where i > 0"
+
+
+def halfspaces(p: Program) -> str:
+    rows, size = _rows(p), f"m{len(p.givens)}"
+    text, value = _affine(p, rows, size)
+    return f"{text} <= {p.given(f'real[{size}]', value + p.rng.uniform(0.1, 0.6, size=rows))}"
 
 
 def plane(p: Program) -> str:
@@ -255,44 +429,92 @@ def box(p: Program) -> str:
     return f"{p.given('real[n]', p.inside - width)} <= x <= {p.given('real[n]', p.inside + width)}"
 
 
+def traces(p: Program) -> str:
+    """An equality of the matrix, a bound on it, or one of the others' where there is none."""
+    if "S" not in p.others:
+        return plane(p)
+    S = p.others["S"]
+    c = p.rng.normal(size=S.shape)
+    c = c + c.T
+    return f"trace({p.given('symmetric real[d, d]', c)} @ S) == {p.given('real', float(np.trace(c @ S)))}"
+
+
 CONSTRAINTS: tuple[Piece, ...] = (
-    level, level, level, level, ordered, second_order, exponential, power, ball, monotone, plane, box,
+    level, level, level, level, level, ordered, second_order, cones, exponential, power, ball, monotone, rising,
+    ordered_pairs, each, filtered, halfspaces, plane, box, traces,
 )  # fmt: skip
-LABELLED = {level: True, ordered: True, second_order: False, exponential: False, power: False, ball: False}
+LABELLED = frozenset({level, monotone, ordered_pairs, each, filtered, halfspaces, plane, traces})
+
+
+# ---- whole programs ------------------------------------------------------------------------------
+
+DOMAINS: dict[str, tuple[str, Callable[[np.random.Generator, int], np.ndarray]]] = {
+    "free": ("x: real[n]", lambda rng, n: rng.normal(size=n)),
+    "nonneg": ("x: nonneg real[n]", lambda rng, n: rng.uniform(0.1, 1.0, size=n)),
+    "positive": ("x: positive real[n]", lambda rng, n: rng.uniform(0.1, 1.0, size=n)),
+    "nonpos": ("x: nonpos real[n]", lambda rng, n: -rng.uniform(0.1, 1.0, size=n)),
+    "interval": ("x: real[n] in unit_interval", lambda rng, n: rng.uniform(0.1, 0.9, size=n)),
+    "simplex": ("x: real[n] in simplex", lambda rng, n: rng.dirichlet(np.full(n, 3.0))),
+    "ball": ("x: real[n] in ball({0})", lambda rng, n: rng.uniform(-0.5, 0.5, size=n)),
+    "box": ("x: real[n] in [-{0}, {0}]", lambda rng, n: rng.uniform(-0.5, 0.5, size=n)),
+    "monotone": ("x: real[n] in monotone", lambda rng, n: np.sort(rng.normal(size=n)) + 0.1 * np.arange(n)),
+}
+
+
+def _other(p: Program, kind: str) -> None:
+    """Another unknown, with a strongly convex term of its own."""
+    rng = p.rng
+    if kind == "y":
+        size, sign = int(rng.integers(2, 4)), bool(rng.integers(2))
+        p.others["y"] = rng.uniform(0.1, 1, size=size) if sign else rng.normal(size=size)
+        center = p.given("real[k]", p.others["y"] + rng.normal(size=size))
+        p.find += f", y: {'nonneg ' if sign else ''}real[k]"
+        p.terms.append(f"{_scale(p)} * ||y - {center}||^2")
+    elif kind == "S":
+        word = str(rng.choice(["symmetric", "psd", "diagonal"]))
+        s = rng.normal(size=(2, 2))
+        S = np.diag(rng.normal(size=2)) if word == "diagonal" else s @ s.T + 0.3 * np.eye(2)
+        p.others["S"] = S
+        shift = rng.normal(size=(2, 2))
+        center = p.given("symmetric real[d, d]", S + shift + shift.T)
+        p.find += f", S: {word} real[d, d]"
+        p.terms.append(f"{_scale(p)} * ||S - {center}||_F^2")
 
 
 @st.composite
-def disciplined_programs(draw: st.DrawFn) -> Program:
-    """One to three curved terms, up to three constraints, some with labels, sometimes maximised."""
-    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+def disciplined_programs(draw: st.DrawFn, salt: int = 0) -> Program:
+    """One or two terms, up to two constraints, some with labels; sometimes maximised, or with two unknowns.
+
+    What hypothesis leaves to the generator of random numbers differs by `salt`, and so does what it thinks simplest.
+    """
+    shuffled = np.random.default_rng(salt).permutation
+    rng = np.random.default_rng((salt, draw(st.integers(0, 2**32 - 1))))
     n = draw(st.integers(2, 4))
-    domain = draw(st.sampled_from(("free", "free", "free", "nonneg", "simplex", "ball")))
-    inside = {
-        "free": rng.normal(size=n),
-        "nonneg": rng.uniform(0.1, 1.0, size=n),
-        "simplex": rng.dirichlet(np.full(n, 3.0)),
-        "ball": rng.uniform(-0.5, 0.5, size=n),
-    }[domain]
+    domain = draw(st.sampled_from([str(one) for one in shuffled(["free", "free", "free", "free", *DOMAINS])]))
+    declared, point = DOMAINS[domain]
+    inside = point(rng, n)
     program = Program(rng, n, inside)
-    radius = program.given("positive real", np.linalg.norm(inside) + 0.3) if domain == "ball" else ""
-    program.find = {
-        "free": "x: real[n]", "nonneg": "x: nonneg real[n]", "simplex": "x: real[n] in simplex",
-        "ball": f"x: real[n] in ball({radius})",
-    }[domain]  # fmt: skip
     center = program.given("real[n]", inside + rng.normal(size=n))
+    radius = program.given("positive real", np.linalg.norm(inside) + 0.3) if "{" in declared else ""
+    program.find = declared.format(radius)
     program.terms.append(f"{_scale(program)} * ||x - {center}||^2")
-    for function in draw(st.lists(st.sampled_from(FUNCTIONS), min_size=1, max_size=3)):
+    _other(
+        program, draw(st.sampled_from([str(one) for one in shuffled(["", "", "", "", "", "y", "y", "S"])]))
+    )
+    for function in draw(st.lists(st.sampled_from(list(shuffled(FUNCTIONS))), min_size=1, max_size=2)):
         text, _ = function(program)
         sign, text = ("-", text[1:]) if text.startswith("-") else ("", text)
-        program.terms.append(
-            f"{sign}{_scale(program)} * {text}" if not sign else f"(-{_scale(program)} * {text})"
-        )
+        if not sign and rng.integers(6) == 0:
+            program.lets.append(f"e{len(program.lets)} = {text}")
+            text = f"e{len(program.lets) - 1}"
+        term = f"{_scale(program)} * {text}"
+        program.terms.append(f"(-{term})" if sign else term)
     program.maximize = draw(st.booleans())
     # a plane and a simplex may leave no freedom, where the derivative is not defined
-    allowed = [rule for rule in CONSTRAINTS if not (rule is plane and domain == "simplex")]
-    for rule in draw(st.lists(st.sampled_from(allowed), max_size=3)):
+    allowed = [rule for rule in CONSTRAINTS if not (rule in (plane, traces) and domain == "simplex")]
+    for rule in draw(st.lists(st.sampled_from(list(shuffled(allowed))), max_size=2)):
         text = rule(program)
-        if LABELLED.get(rule) and rng.integers(2):
+        if (rule in LABELLED or " >> " in text) and rng.integers(2):
             program.labels.append(f"c{len(program.labels)}")
             text = f"{program.labels[-1]}: {text}"
         program.constraints.append(text)

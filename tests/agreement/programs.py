@@ -30,16 +30,23 @@ class Program:
     find: str = "x: real[n]"
     maximize: bool = False
     solved: str = ""  # a statement in place of the objective
+    others: dict[str, np.ndarray] = field(default_factory=dict)  # unknowns beside x, and their values inside
+    lets: list[str] = field(default_factory=list)
 
     def given(self, declaration: str, value: np.ndarray | float) -> str:
         """Declares a parameter with a fresh name and returns the name."""
         name = f"p{len(self.givens)}"
         self.givens.append(f"    {name}: {declaration}")
-        self.data[name] = np.asarray(value, float)
+        self.data[name] = np.asarray(value, int if declaration.startswith("int") else float)
         return name
 
     def __repr__(self) -> str:
         return f"Program({self.text!r})"
+
+    @property
+    def unknowns(self) -> dict[str, np.ndarray]:
+        """By name, with their values inside."""
+        return {"x": self.inside, **self.others}
 
     @property
     def text(self) -> str:
@@ -50,12 +57,14 @@ class Program:
             "  given",
             *self.givens,
             f"  find {self.find}",
-            f"  {self.solved or objective}",
         ]
+        if self.lets:
+            lines += ["  let", *(f"    {one}" for one in self.lets)]
+        lines.append(f"  {self.solved or objective}")
         if self.constraints:
             lines += ["  subject to", *(f"    {constraint}" for constraint in self.constraints)]
         duals = [f"d{label} = dual({label})" for label in self.labels]
-        return "\n".join([*lines, f"  return {', '.join(['x', *duals])}"])
+        return "\n".join([*lines, f"  return {', '.join([*self.unknowns, *duals])}"])
 
 
 def _rows(program: Program) -> int:

@@ -153,6 +153,7 @@ CERTIFIED = {
     "(A @ x - c)' @ (A @ x - c)": Curvature.CONVEX,
     "x[0]^2 / y": Curvature.CONVEX,
     "quad_form(x, Q)": Curvature.CONVEX,
+    "log_det(z * Q + diag(x))": Curvature.CONCAVE,
 }
 NOT_CERTIFIED = {
     "x' @ A @ x": ("A", "not known to be positive semidefinite"),
@@ -170,6 +171,7 @@ NOT_CERTIFIED = {
     "1 / z": ("1 / z", "divides by an unknown"),
     "sin(z)": ("sin(z)", "neither convex nor concave"),
     "log(1 + z^2)": ("log(1 + z^2)", "`log` is concave and increasing"),
+    "log_det(z * A)": ("log_det(z * A)", "is not known to be symmetric"),
     "sum(sin(x[i]) for i in n)": ("sin(x[i])", "neither convex nor concave"),
 }
 

@@ -222,8 +222,8 @@ SIGNS = (Sign.UNKNOWN, Sign.NONNEG, Sign.NONPOS)
 def draw(rng: np.random.Generator, shape: tuple[int, ...], sign: Sign, domain: str) -> np.ndarray | None:
     """A random array of this sign in the domain; None where they exclude each other."""
     x = rng.normal(size=shape) * rng.choice([0.3, 1.0, 3.0])
-    if domain in ("psd", "symmetric"):
-        x = x @ x.T + 0.1 * np.eye(shape[0]) if domain == "psd" else x + x.T
+    if domain in ("psd", "pd", "symmetric"):
+        x = x + x.T if domain == "symmetric" else x @ x.T + 0.1 * np.eye(shape[0])
         return x if sign is Sign.UNKNOWN else None
     if domain in ("nonneg", "positive"):
         return None if sign is Sign.NONPOS else np.abs(x) + (0.05 if domain == "positive" else 0)
@@ -332,7 +332,7 @@ def test_zero_arguments_have_the_sign_of_their_value():
     """ZERO arguments are rare in text but come from `zeros`: rules must not claim too much."""
     for atom in NUMERIC:
         for example in atom.example:
-            if atom.domain and set(atom.domain) & {"psd", "symmetric", "positive"}:
+            if atom.domain and set(atom.domain) & {"psd", "pd", "symmetric", "positive"}:
                 continue
             points = [np.zeros_like(np.asarray(arg, float)) for arg in example.args]
             if atom.name == "pow":

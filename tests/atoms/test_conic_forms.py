@@ -52,7 +52,7 @@ def pinned(atom: Atom, example: Example) -> tuple[ir.Problem, list[np.ndarray]]:
     for i, (array, sign) in enumerate(zip(arrays, signs_of(example), strict=True)):
         kind = ir.Type("real", tuple(map(Dim.of, array.shape)))
         limit = atom.domain[i] if atom.domain else "real"
-        properties = {"psd": {"psd"}, "symmetric": {"symmetric"}, "positive": {"positive"}}.get(limit, set())
+        properties = {"pd": {"psd"}}.get(limit, {limit} & {"psd", "symmetric", "positive"})
         properties |= {"nonneg"} if sign is Sign.NONNEG and not properties else set()
         if not array.shape and i in min(atom.constant_in, key=len):
             args.append(ir.Const(float(array)))

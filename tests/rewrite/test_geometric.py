@@ -56,6 +56,19 @@ problem gates
 """The same, section 6.3: sizes of gates, a delay that is the longest of several paths."""
 
 
+SHELVES = """
+problem shelves
+  given load: positive real[n], room: positive real
+  find x: positive real[n], y: positive real
+  minimize y + sum(1 / x)
+  subject to
+    pairs: x[i] * x[j] <= load[i] * room * y for i in n for j in n where i < j
+    single: x[i] + y <= load[i] for i in n where i > 0
+    first: x[0] <= room
+  return x, y, dual(pairs), dual(single), dual(first), cost = y + sum(1 / x)
+"""
+
+
 @pytest.fixture(autouse=True)
 def _double() -> Iterator[None]:
     with jax.enable_x64(True):
@@ -90,19 +103,37 @@ def gates(load: float, power: float, c: Any) -> tuple[Any, cp.Problem]:
     return (x,), cp.Problem(cp.Minimize(paths + load / x[1]), rows)
 
 
+def shelves(load: Any, room: float) -> tuple[Any, cp.Problem]:
+    x, y = cp.Variable(3, pos=True), cp.Variable(pos=True)
+    rows = [x[i] * x[j] <= load[i] * room * y for i in range(3) for j in range(i + 1, 3)]
+    rows += [x[1] + y <= load[1], x[2] + y <= load[2], x[0] <= room]
+    return (x, y), cp.Problem(cp.Minimize(y + cp.sum(cp.inv_pos(x))), rows)
+
+
 CASES = {
     "box": (BOX, box, {"wall": 200.0, "floor": 60.0, "low": 0.5, "high": 2.0}),
     "floor": (FLOOR, floor, {"area": np.array([2.0, 1.0, 1.5]), "slim": 2.5}),
     "gates": (GATES, gates, {"load": 3.0, "power": 8.0, "c": np.array([1.0, 1.3, 0.8])}),
+    "shelves": (SHELVES, shelves, {"load": np.array([2.0, 3.0, 2.5]), "room": 0.8}),
 }
-BOUNDED = {"box": ("wall", "walls", 1.0), "gates": ("power", "budget", -1.0)}
-"""By which parameter the bound of a labelled constraint moves, and the sense of the objective."""
+BOUNDS = [
+    ("box", "wall", "walls", 1.0),
+    ("floor", "area", "areas", -1.0),
+    ("gates", "power", "budget", -1.0),
+]
+"""The parameter that is the bound of a labelled constraint, and the sense of the objective."""
 
 
 @pytest.fixture(scope="module", params=sorted(CASES))
 def case(request: pytest.FixtureRequest) -> tuple[str, dc.Layer, Any, dict[str, Any]]:
     text, model, data = CASES[request.param]
     return request.param, dc.compile(text), model, {k: np.asarray(v) for k, v in data.items()}
+
+
+@pytest.fixture(scope="module")
+def other(case: Any) -> dc.Layer:
+    """The same on the cvxpy backend."""
+    return dc.compile(CASES[case[0]][0], backend="cvxpy")
 
 
 def test_values_agree_with_cvxpy(case: Any) -> None:
@@ -116,22 +147,38 @@ def test_values_agree_with_cvxpy(case: Any) -> None:
         np.testing.assert_allclose(value, variable.value, rtol=2e-4)
 
 
-def test_multipliers_are_slopes_of_the_optimal_value(case: Any) -> None:
-    name, layer, _, data = case
-    if name not in BOUNDED:
-        pytest.skip("no parameter is a bound alone")
-    moved, label, sign = BOUNDED[name]
-    step = 1e-4
-    ends = [layer.solve(**{**data, moved: data[moved] + way * step}).objective for way in (1, -1)]
-    slope = (ends[0] - ends[1]) / (2 * step)
-    np.testing.assert_allclose(layer.solve(**data).dual[label], sign * slope, rtol=1e-5)
+def test_both_backends_agree(case: Any, other: dc.Layer) -> None:
+    _, layer, _, data = case
+    ours, theirs = layer.solve(**data), other.solve(**data)
+    assert theirs.status.item() is dc.Status.SOLVED
+    np.testing.assert_allclose(ours.objective, theirs.objective, rtol=1e-7)
+    for label, multiplier in ours.dual.items():
+        np.testing.assert_allclose(multiplier, theirs.dual[label], rtol=1e-5, atol=1e-6)
 
 
-def test_equations_have_multipliers_too() -> None:
-    layer = dc.compile(FLOOR)
-    data = {k: np.asarray(v) for k, v in CASES["floor"][2].items()}
-    slope = jax.grad(lambda area: layer(area, data["slim"])[6])(data["area"])
-    np.testing.assert_allclose(layer(**data)[5], -slope, rtol=1e-6, atol=1e-8)
+@pytest.mark.parametrize(("case", "moved", "label", "sign"), BOUNDS, indirect=["case"])
+def test_multipliers_are_slopes_of_the_optimal_value(case: Any, moved: str, label: str, sign: float) -> None:
+    _, layer, _, data = case
+    step, slopes = 1e-4, np.zeros_like(data[moved])
+    for place in np.ndindex(slopes.shape):
+        move = np.zeros_like(slopes)
+        move[place] = step
+        ends = [layer.solve(**{**data, moved: data[moved] + way * move}).objective for way in (1, -1)]
+        slopes[place] = (ends[0] - ends[1]) / (2 * step)
+    np.testing.assert_allclose(layer.solve(**data).dual[label], sign * slopes, rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize("case", ["shelves"], indirect=True)
+def test_multipliers_over_indices_are_slopes(case: Any) -> None:
+    """A parameter in several bounds: the slope of the optimal value is the sum of the multipliers' shares."""
+    _, layer, _, data = case
+    x, y, pairs, single, first, _ = (np.asarray(part) for part in layer(**data))
+    assert (np.tril(pairs) == 0).all()
+    assert single[0] == 0
+    slope = jax.grad(lambda load: layer(load, data["room"])[5])(data["load"])
+    np.testing.assert_allclose(slope, -(pairs.sum(1) * data["room"] * y + single), rtol=1e-6, atol=1e-8)
+    other = jax.grad(lambda room: layer(data["load"], room)[5])(data["room"])
+    np.testing.assert_allclose(other, -(np.sum(pairs.sum(1) * data["load"]) * y + first), rtol=1e-6)
 
 
 def test_gradients_in_a_batch(case: Any) -> None:

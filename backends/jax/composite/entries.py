@@ -140,7 +140,9 @@ def newton(
         length, value = linalg.lazily(~halved, searched, full)
         value = jnp.where(halved, whole(aim), value)
         z = jnp.where(length == 1, aim, z + length * step)
-        sound = jnp.all(jnp.isfinite(z))
+        # Where nothing is defined, a model of NaN has its minimiser where one stands.
+        sound = jnp.all(jnp.isfinite(z)) & jnp.isfinite(model.residual)
+        residual = jnp.where(sound, residual, jnp.inf)
         found = Found(z, model.faces, model.factor, state.found.steps + 1, residual)
         return _State(found, value, length == 1, (residual > tol) & (length > 0) & sound)
 

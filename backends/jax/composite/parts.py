@@ -19,6 +19,8 @@ INF = float("inf")
 ENTRYWISE = frozenset({"free", "nonneg", "box", "soft_threshold", "fused_threshold"})
 THRESHOLDS = frozenset({"soft_threshold", "group_threshold", "singular_threshold"})
 """Functions, whose first argument the step multiplies; the others are sets."""
+WEIGHTED = THRESHOLDS | {"fused_threshold"}
+"""Functions with a weight, which is the first argument."""
 
 
 class Part(NamedTuple):
@@ -106,6 +108,12 @@ class Parts(NamedTuple):
             MAPS[part.name].edge(u - _flat(part.shift), c, _stepped(part, step), tol) for part, u, c in pieces
         ]
         return jnp.any(jnp.stack(found))
+
+    @property
+    def concave(self) -> Array:
+        """Whether a weight is negative."""
+        weighted = [part.args[0] for part in self.each if part.name in WEIGHTED]
+        return jnp.any(jnp.stack([jnp.any(jnp.asarray(weight) < 0) for weight in (0.0, *weighted)]))
 
     @property
     def empty(self) -> Array:

@@ -73,6 +73,7 @@ ENGINES = (
         rules=(minimisation, entry_by_entry, convex),
         cost=1.5,
         why="Newton's method on every entry for itself",
+        total=True,
     ),
     ByRules(
         "linear_system",
@@ -91,6 +92,7 @@ ENGINES = (
         cost=8,
         why="a smooth function, and a known one with kinks beside it",
         methods=("active_set", "proximal_gradient"),
+        total=True,
     ),
     ByRules(
         "interior_point",
@@ -128,6 +130,7 @@ ENGINES = (
         cost=15,
         why="Levenberg-Marquardt on the residuals, then Newton",
         methods=("levenberg_marquardt",),
+        total=True,
     ),
     ByRules(
         "newton",
@@ -136,6 +139,7 @@ ENGINES = (
         rules=(minimisation, unconstrained, smooth),
         cost=20,
         why="Newton's method with dense Hessians",
+        total=True,
     ),
     ByRules(
         "quasi_newton",
@@ -145,6 +149,7 @@ ENGINES = (
         cost=30,
         why="BFGS, which needs gradients only",
         methods=("bfgs",),
+        total=True,
     ),
     ByRules(
         "conic",

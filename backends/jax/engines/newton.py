@@ -122,7 +122,7 @@ def minimise(
         return State(z, lower, factor, state.steps + 1, residual, length == 1, moving, falling)
 
     last = lax.while_loop(lambda s: s.moving & (s.steps < limit), advance, first)
-    status = iteration.verdict(last.residual, tol, last.steps, limit)
+    status = iteration.verdict(iteration.inside(cost, last.z, last.residual), tol, last.steps, limit)
     falling = last.falling & (last.value < first.value)
     status = jnp.where(falling, Status.UNBOUNDED.code, status).astype(jnp.int8)
     empty = jnp.zeros(0, z.dtype)

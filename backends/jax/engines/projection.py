@@ -3,7 +3,7 @@
 Every map of `projections.py` and `proximal.py` has the residual F = x - formula(v), whose Jacobian in x is the
 identity. The positive semidefinite cone has F = X^2 - (X V + V X) / 2, of which the projection is the
 root with 2X - V = |V|: its Jacobian is diagonal in the eigenbasis of V, repeated eigenvalues or not.
-Statuses: `solved`, or `infeasible` where the set is empty.
+Statuses: `solved`, `infeasible` where the set is empty, `invalid_input` where a weight is negative.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from declarative.backends.jax import linalg
+from declarative.backends.jax.composite.parts import WEIGHTED
 from declarative.backends.jax.iteration import invalid
 from declarative.backends.jax.projections import Args
 from declarative.backends.jax.proximal import MAPS
@@ -67,11 +68,13 @@ class _Moved:
 class _Cases:
     def __init__(self, name: str, centre: Centre, set_args: Callable[[Params], Args]):
         self._set, self._centre, self._args = MAPS[name], centre, set_args
+        self._weighted = name in WEIGHTED
 
     def solve(self, p: Params, start: Array | None, options: SolveOptions) -> Root:
         v, args = jnp.ravel(self._centre(p)), self._args(p)
         case, z = self._set.find(v, args)
-        return _root(z, case, v, jnp.asarray(self._set.empty(args)))
+        concave = jnp.any(jnp.asarray(args[0]) < 0) if self._weighted else jnp.asarray(False)
+        return _root(z, case, v, jnp.asarray(self._set.empty(args)), concave)
 
     def optimality(self, y: Point, p: Params, fixed: Any) -> Point:
         v = jnp.ravel(self._centre(p))
@@ -100,7 +103,7 @@ class _Semidefinite:
         values, vectors = linalg.eigh(v)
         x = (vectors * jnp.maximum(values, 0)) @ vectors.T
         sums = jnp.abs(values)[:, None] + jnp.abs(values)[None, :]
-        return _root(jnp.ravel(x), (vectors, sums), values, jnp.asarray(False))
+        return _root(jnp.ravel(x), (vectors, sums), values, never := jnp.asarray(False), never)
 
     def optimality(self, y: Point, p: Params, fixed: Any) -> Point:
         v = self._matrix(p)
@@ -124,8 +127,9 @@ class _Semidefinite:
         return _status(jnp.any(sizes <= _near(sizes)))
 
 
-def _root(z: Array, fixed: Any, seen: Array, empty: Array) -> Root:
-    code = invalid(jnp.where(empty, Status.INFEASIBLE.code, Status.SOLVED.code), seen)
+def _root(z: Array, fixed: Any, seen: Array, empty: Array, concave: Array) -> Root:
+    code = jnp.where(empty, Status.INFEASIBLE.code, Status.SOLVED.code)
+    code = invalid(jnp.where(concave, Status.INVALID_INPUT.code, code), seen)
     none = jnp.zeros(0, z.dtype)
     return Root(Point(z, none, none), fixed, code, jnp.int32(0), jnp.zeros((), z.dtype))
 

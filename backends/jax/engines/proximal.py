@@ -7,7 +7,7 @@ Statuses: `solved` if the residual is at most the tolerance (default 1e-8 in flo
 `inaccurate` if at most the square root of that. The residual is the largest entry of
 x - prox(x - step * slope), relative to 1 + |x|, the step the inverse of the curvature; for functions that
 are not quadratic, with few entries and kinks entry by entry, the last Newton step, which is taken.
-`infeasible` where bounds cross, a set is empty or a weight is negative.
+`infeasible` where bounds cross or a set is empty, `invalid_input` where a weight is negative.
 """
 
 from __future__ import annotations
@@ -84,7 +84,8 @@ class Solver:
         slope = lambda z: derivatives(z)[0]  # noqa: E731
         if not parts.entrywise:
             polished, steps = manifolds.descended(slope, derivatives, parts, first, tol, limit)
-            return _root(polished.z, polished.extra, steps, polished.residual, tol, limit, parts.empty)
+            residual = self._checked(cost, polished.z, polished.residual)
+            return _root(polished.z, polished.extra, steps, residual, tol, limit, parts.empty, parts.concave)
 
         kinks = parts.kinks(first.dtype)
         descended = lambda: entries.descended(slope, derivatives, kinks, first, tol, limit)  # noqa: E731
@@ -100,9 +101,13 @@ class Solver:
                 found = entries.newton(cost, derivatives, kinks, first, tol, rounds, pivots)
             if not options.attempt:
                 found = linalg.lazily(~(found.residual <= tol), descended, found)
-        empty = jnp.any((kinks.lower > kinks.upper) | (kinks.weights < 0))
+        empty = jnp.any(kinks.lower > kinks.upper)
         fixed = found.faces, found.factor
-        return _root(parts.put_together(found.z), fixed, found.steps, found.residual, tol, limit, empty)
+        z, residual = parts.put_together(found.z), self._checked(cost, found.z, found.residual)
+        return _root(z, fixed, found.steps, residual, tol, limit, empty, parts.concave)
+
+    def _checked(self, cost: entries.Value, z: Array, residual: Array) -> Array:
+        return residual if self._quadratic else iteration.inside(cost, z, residual)
 
     # ---- the derivative -------------------------------------------------------------------------
 
@@ -139,8 +144,11 @@ def _residual(parts: Parts, derivatives: entries.SecondOrder, z: Array, fixed: A
     return entries.optimality(w, derivatives(w)[0], parts.kinks(w.dtype), fixed[0])
 
 
-def _root(z: Array, fixed: Any, steps: Array, residual: Array, tol: Array, limit: int, empty: Array) -> Root:
+def _root(
+    z: Array, fixed: Any, steps: Array, residual: Array, tol: Array, limit: int, empty: Array, concave: Array
+) -> Root:
     code = iteration.verdict(residual, tol, steps, limit)
-    code = jnp.where(empty, Status.INFEASIBLE.code, code).astype(jnp.int8)
+    code = jnp.where(empty, Status.INFEASIBLE.code, code)
+    code = jnp.where(concave, Status.INVALID_INPUT.code, code).astype(jnp.int8)
     none = jnp.zeros(0, z.dtype)
     return Root(Point(z, none, none), fixed, code, steps, residual)

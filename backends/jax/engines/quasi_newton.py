@@ -40,7 +40,9 @@ class Solver:
         slope = lambda z: jax.grad(self._cost)(z, p)  # noqa: E731
         last, size = _polished(slope, found.value)
         residual = size / (1 + jnp.max(jnp.abs(slope(z)), initial=0))
-        status = iteration.verdict(residual, tol, steps, limit)
+        status = iteration.verdict(
+            iteration.inside(lambda z: self._cost(z, p), last, residual), tol, steps, limit
+        )
         away = jnp.max(jnp.abs(last), initial=0) > iteration.FAR
         lower = self._cost(last, p) < self._cost(z, p)
         status = jnp.where(away & lower, Status.UNBOUNDED.code, status).astype(jnp.int8)

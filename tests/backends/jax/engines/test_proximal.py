@@ -251,6 +251,19 @@ def test_what_has_no_solution_is_said() -> None:
     crossed = square(2, lambda p: (Part("box", 2, (p[2], 0.0)),))
     assert status(crossed, p, attempt=True)[1] is Status.INFEASIBLE
     assert status(square(2, lambda p: (Part("ball", 2, (-p[2],)),)), p, max_iter=50)[1] is Status.INFEASIBLE
+    concave = square(2, lambda p: (Part("soft_threshold", 2, (-p[2],)),))
+    assert status(concave, p, attempt=True)[1] is Status.INVALID_INPUT
+
+
+def test_a_start_outside_of_the_domain_is_no_solution() -> None:
+    """A Newton model of NaN stands still, which must not look like the end of the iteration."""
+    cost = lambda z, p: jnp.sum(z**2 - jnp.log(z - 5))  # noqa: E731
+    one = proximal.Solver(cost, lambda p: 2, lambda p: (Part("nonneg", 2),))
+    assert status(one, ())[1] is Status.DIVERGED
+    text = "problem p\n given a: real[n]\n find x: nonneg real[n]\n minimize ||x||^2 - sum(log(x - a))"
+    layer = dc.compile(text)
+    assert layer.info["engine"] != "proximal"
+    np.testing.assert_allclose(layer(np.full(2, 5.0)), (5 + np.sqrt(27)) / 2)
 
 
 # ---- proximal maps ---------------------------------------------------------------------------------
