@@ -172,7 +172,7 @@ def test_multipliers_are_slopes_of_the_optimal_value(case: Any, moved: str, labe
 def test_multipliers_over_indices_are_slopes(case: Any) -> None:
     """A parameter in several bounds: the slope of the optimal value is the sum of the multipliers' shares."""
     _, layer, _, data = case
-    x, y, pairs, single, first, _ = (np.asarray(part) for part in layer(**data))
+    _, y, pairs, single, first, _ = (np.asarray(part) for part in layer(**data))
     assert (np.tril(pairs) == 0).all()
     assert single[0] == 0
     slope = jax.grad(lambda load: layer(load, data["room"])[5])(data["load"])
