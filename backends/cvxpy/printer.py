@@ -1,7 +1,7 @@
 """IR expressions -> cvxpy expressions as Python text, linear in the cvxpy parameters they hold.
 
 Parts without unknowns are printed as JAX and wrapped in `given(...)`. cvxpy re-uses its work only
-where no parameter multiplies another (its DPP rule); so beside a factor that is a parameter, what
+where no parameter multiplies another (its DPP rule); so beside a factor that is a parameter, or as a divisor, what
 holds further parameters is named by a variable of its own (`define`, `above`).
 """
 
@@ -81,13 +81,15 @@ class ConvexPrinter(Printer):
             case ir.Apply(atom="div", args=(left, right)) if not self.constant(right):
                 base = squared(left)
                 assert base is not None, "a quotient is convex as a constant or a square over a positive"
-                return f"cp.quad_over_lin({self.text(base, block)}, {self.text(right, block)})"
+                return f"cp.quad_over_lin({self.text(base, block)}, {self.free(right, block)})"
             case ir.Apply(atom="div", args=(left, right)):
                 return self._times(ir.Apply("div", (ir.Const(1.0), right), right.type), left, block)
             case ir.Apply(atom="quad_over_lin", args=(left, right)) if self.constant(right):
                 inverse = ir.Apply("div", (ir.Const(1.0), right), right.type)
                 squares = ir.Apply("sum_squares", (left,), node.type)
                 return self._times(inverse, squares, block)
+            case ir.Apply(atom="quad_over_lin", args=(left, right)):
+                return f"cp.quad_over_lin({self.text(left, block)}, {self.free(right, block)})"
             case ir.Apply(atom="solve", args=(matrix, right)):
                 inverse = ir.Apply("inv", (matrix,), matrix.type)
                 return f"{self.text(inverse, block)} @ {self.free(right, block)}"

@@ -10,7 +10,7 @@ from declarative.ir import Binder, Expr, Problem
 
 @dataclass(frozen=True)
 class Factor:
-    """By what the multiplier of the constraint called `label` is to be multiplied, for each value of its quantifiers."""
+    """By what the multiplier of a constraint with this label is multiplied, for each value of its quantifiers."""
 
     label: str
     value: Expr

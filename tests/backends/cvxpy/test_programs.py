@@ -50,7 +50,7 @@ PROGRAMS: dict[str, tuple[str, dict[str, Any]]] = {
         problem quotient
           given c: real[n], s: positive real
           find  x: real[n], t: positive real
-          minimize quad_over_lin(x - c, t) + (x[0] - s)^2 / t + s * t + s / (t + 1)
+          minimize quad_over_lin(x - c, t) + (x[0] - s)^2 / t + s * t + s / (t + 1) + x[1]^2 / (s * t + s^2)
           subject to
             t >= 1/10
             sum(x) == 1
