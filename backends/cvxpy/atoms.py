@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from inspect import signature
 from typing import Any
 
 import cvxpy as cp
@@ -26,6 +27,22 @@ def huber(x: Any, delta: Any) -> Any:
 def norm2(x: Any) -> Any:
     """Of a matrix, the Frobenius norm."""
     return cp.norm2(cp.vec(x, order="C") if _axes(x) > 1 else x)
+
+
+def power(x: Any, exponent: Any) -> Any:
+    return cp.power(x, exponent, **_exact(exponent))
+
+
+def norm_p(x: Any, p: float) -> Any:
+    return cp.pnorm(x, p, **_exact(p))
+
+
+def _exact(exponent: Any) -> dict[str, Any]:
+    """Second-order cones state powers with small fractions; for others cvxpy would take a fraction nearby, unless it
+    knows power cones."""
+    if not isinstance(exponent, int | float) or (exponent * 2 % 1 == 0 and abs(exponent) <= 4):
+        return {}
+    return {"approx": False} if "approx" in signature(cp.power).parameters else {}
 
 
 def dot(x: Any, y: Any) -> Any:

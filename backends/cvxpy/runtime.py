@@ -22,6 +22,8 @@ from declarative.backends.cvxpy.atoms import dot as dot
 from declarative.backends.cvxpy.atoms import huber as huber
 from declarative.backends.cvxpy.atoms import largest as largest
 from declarative.backends.cvxpy.atoms import norm2 as norm2
+from declarative.backends.cvxpy.atoms import norm_p as norm_p
+from declarative.backends.cvxpy.atoms import power as power
 from declarative.backends.cvxpy.atoms import smallest as smallest
 from declarative.backends.cvxpy.atoms import solve as solve
 from declarative.backends.cvxpy.atoms import stack as stack
@@ -133,7 +135,7 @@ def _box(x: cp.Expression, low: Expression, high: Expression) -> list[cp.Constra
 
 
 def _ball(x: cp.Expression, radius: Expression, p: float = 2) -> list[cp.Constraint]:
-    return [(norm2(x) if p == 2 else cp.pnorm(cp.vec(x, order="C"), p)) <= radius]
+    return [(norm2(x) if p == 2 else norm_p(cp.vec(x, order="C"), p)) <= radius]
 
 
 def _soc(x: cp.Expression) -> list[cp.Constraint]:

@@ -144,7 +144,7 @@ ATOMS: tuple[Atom, ...] = (
     Atom(
         name="pow", arity=2, doc="`x ^ c`, elementwise; also on a matrix. A fraction wants x >= 0.",
         shape=elementwise, sign=_power_sign, curvature=_power_curvature, monotone=_power_monotone,
-        jax="{0} ** {1}", cvxpy="cp.power({0}, {1})", latex="{0}^{{{1}}}", constant_in=(frozenset({1}),),
+        jax="{0} ** {1}", cvxpy="ct.power({0}, {1})", latex="{0}^{{{1}}}", constant_in=(frozenset({1}),),
         conic=_power_conic, elementwise=True, result="same", precedence=POWER,
         example=(
             Example(((0.5, -2.0), 2.0)), Example(((0.5, 2.0), 1.5)), Example(((0.5, 2.0), 0.5)),

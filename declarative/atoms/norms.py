@@ -32,7 +32,7 @@ ATOMS: tuple[Atom, ...] = (
           "jnp.max(jnp.abs({0}))", "cp.norm_inf({0})", r"\infty", moves_with_sign(),
           "given x: real[n]; find t: real; minimize t; subject to; x <= t; -x <= t"),
     _norm("norm_p", "`||x||_p` for a number p >= 1: (sum |x_i|^p)^(1/p).",
-          "rt.norm_p({0}, {p})", "cp.pnorm({0}, {p})", "{p}", moves_with_sign(),
+          "rt.norm_p({0}, {p})", "ct.norm_p({0}, {p})", "{p}", moves_with_sign(),
           "given x: real[n], p: real; find t: real, r: real[n]; minimize t; "
           "subject to; sum(r) <= t; concat(r[i], t, x[i]) in power_cone(1 / p) for i in n", attrs=(("p", None),),
           example=(Example((VECTOR,), (("p", 3.0),)), Example((VECTOR,), (("p", 1.5),)))),

@@ -19,6 +19,7 @@ from tests.agreement.programs import Program
 BATCH = 3
 STEPS = 2e-4, 1e-5, 1e-6
 """Of differences. A solution to 1e-7 gives them to 1e-3 by the first one; the others are for kinks nearby."""
+AGREES = "agrees"
 Data = dict[str, np.ndarray]
 
 
@@ -92,11 +93,11 @@ def check(program: Program) -> Outcome:
     engine, parts = str(layer.info["engine"]), parts_of(layer.problem)
     solved, data = Solved(layer, weights), batch_of(program)
     ours, gradient = solved.at(data)
-    theirs, beside = None, "agrees"
+    theirs, beside = None, AGREES
     try:
         theirs = dc.compile(program.text, backend="cvxpy", on_fail="keep").solve(**data)
     except dc.DeclError as error:
-        beside = f"agrees with differences, cvxpy refuses ({error.diagnostics[0].code})"
+        beside = f"{AGREES} with differences, cvxpy refuses ({error.diagnostics[0].code})"
     sound = [_same(program, ours, theirs, element) for element in range(BATCH)]
     if None in sound:
         ways = symmetric(program, {k: rng.normal(size=data[k].shape) for k in gradient})

@@ -1,9 +1,10 @@
 """`python -m tests.agreement.run`: a thousand random programs in blocks of twenty, and what became of them.
 
-    python -m tests.agreement.run --log random.log                 all blocks that the log does not have
-    python -m tests.agreement.run --log random.log --blocks 7:9    blocks 7 and 8 anew
-    python -m tests.agreement.run --block 7 --only 3               one program, its error raised
-    python -m tests.agreement.run --log random.log --table         the table
+    python -m tests.agreement.run --log a.log                  all programs that the log does not have
+    python -m tests.agreement.run --log a.log --blocks 0:25    of half of the blocks
+    python -m tests.agreement.run --log a.log --again          those that were wrong, anew
+    python -m tests.agreement.run --program 143                one program, its error raised
+    python -m tests.agreement.run --table a.log b.log          the table of what logs have; with --write DOCUMENT there
 
 A block is what hypothesis draws from the block's number as its seed, so that blocks can be run in any order, and
 again after a change. The log has one line for each program, JSON; of several lines for one program the last counts.
@@ -29,6 +30,7 @@ import tests.conftest as _switches  # noqa: F401  of XLA, set before its first u
 from tests.agreement.check import Wrong, check
 from tests.agreement.language import disciplined_programs
 from tests.agreement.programs import Program
+from tests.agreement.table import Records, section, write
 
 BLOCK, BLOCKS = 20, 50
 CLEARED = 10
@@ -85,76 +87,45 @@ def run(blocks: list[int], skip: set[int]) -> Iterator[dict[str, Any]]:
                 gc.collect()
 
 
-# ---- the table -----------------------------------------------------------------------------------
-
-
-def recorded(log: Path) -> dict[int, dict[str, Any]]:
-    if not log.exists():
-        return {}
-    records = map(json.loads, log.read_text().splitlines())
+def recorded(*logs: Path) -> Records:
+    """By number; of several lines for one program the last counts."""
+    records = [json.loads(line) for log in logs if log.exists() for line in log.read_text().splitlines()]
     return {record["program"]: record for record in records}
-
-
-def table(records: dict[int, dict[str, Any]]) -> str:
-    """In Markdown: elements by engine and by what is said of them, then what the programs are made of."""
-    good = [record for record in records.values() if "wrong" not in record]
-    seconds = sorted(record["seconds"] for record in records.values())
-    lines = [
-        f"{len(records)} programs, {len(records) - len(good)} of them wrong; "
-        f"{sum(seconds) / max(len(seconds), 1):.1f} seconds of one core each.",
-        "",
-        "| engine | programs | " + " | ".join(_ways(good)) + " |",
-        "|---|---|" + "---|" * len(_ways(good)),
-    ]
-    for engine, number in Counter(record["engine"] for record in good).most_common():
-        own = Counter(way for r in good if r["engine"] == engine for way in r["elements"])
-        cells = (str(own[way] or "") for way in _ways(good))
-        lines.append(f"| {engine} | {number} | {' | '.join(cells)} |")
-    whole = Counter(way for record in good for way in record["elements"])
-    lines.append(f"| all | {len(good)} | {' | '.join(str(whole[way]) for way in _ways(good))} |")
-    parts: Counter[str] = Counter()
-    for record in good:
-        parts.update(record["parts"].keys())
-    lines += [
-        "",
-        "Programs that hold: " + ", ".join(f"{name} {n}" for name, n in sorted(parts.items())) + ".",
-    ]
-    return "\n".join(lines)
-
-
-def _ways(records: list[dict[str, Any]]) -> list[str]:
-    """What is said of elements, the most frequent first."""
-    return [way for way, _ in Counter(way for record in records for way in record["elements"]).most_common()]
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--log", type=Path, default=Path("random.log"))
-    parser.add_argument("--blocks", default="", help="FIRST:LAST, run anew whatever the log has")
-    parser.add_argument("--block", type=int, help="with --only: one program, its error raised")
-    parser.add_argument("--only", type=int)
-    parser.add_argument("--table", action="store_true")
+    parser.add_argument("--blocks", default=f"0:{BLOCKS}", help="FIRST:LAST")
+    parser.add_argument("--again", action="store_true")
+    parser.add_argument("--program", type=int)
+    parser.add_argument("--table", type=Path, nargs="+", metavar="LOG")
+    parser.add_argument("--write", type=Path, metavar="DOCUMENT")
     asked = parser.parse_args(arguments)
-    if asked.block is not None:
-        program = drawn(asked.block)[asked.only or 0]
+    if asked.program is not None:
+        program = drawn(asked.program // BLOCK)[asked.program % BLOCK]
         print(program.text)
         print(check(program))
         return 0
-    before = recorded(asked.log)
-    if not asked.table:
+    if asked.table is None:
+        before = recorded(asked.log)
+        skip = {n for n, record in before.items() if not (asked.again and "wrong" in record)}
+        if asked.again:
+            skip |= set(range(BLOCK * BLOCKS)) - set(before)
         first, _, last = asked.blocks.partition(":")
-        blocks = list(range(int(first), int(last))) if asked.blocks else list(range(BLOCKS))
         with asked.log.open("a") as log:
-            for record in run(blocks, set() if asked.blocks else set(before)):
+            for record in run(list(range(int(first), int(last))), skip):
                 log.write(json.dumps(record) + "\n")
                 log.flush()
-                said = record.get("wrong") or f"{record['engine']}: {Counter(record['elements'])}"
+                said = record.get("wrong") or f"{record['engine']}: {dict(Counter(record['elements']))}"
                 print(record["program"], f"{record['seconds']} s", said, flush=True)
-    after = recorded(asked.log)
-    print(table(after))
+    after = recorded(*(asked.table or [asked.log]))
+    print(section(after))
+    if asked.write is not None:
+        write(after, asked.write)
     wrong = {number: record["wrong"] for number, record in after.items() if "wrong" in record}
-    for number, text in wrong.items():
-        print(f"\nprogram {number} (--block {number // BLOCK} --only {number % BLOCK}): {text}")
+    for number, text in sorted(wrong.items()):
+        print(f"\nprogram {number}: {text}")
     return 1 if wrong else 0
 
 
