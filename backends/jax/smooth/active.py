@@ -15,7 +15,7 @@ from jax import Array, lax
 
 from declarative.backends.jax import linalg
 from declarative.backends.jax.smooth import kkt
-from declarative.backends.jax.smooth.program import Local, Program, largest, residual
+from declarative.backends.jax.smooth.program import Local, Program, residual
 from declarative.layer.contract import Point
 from declarative.layer.linear import solve_equilibrated
 
@@ -91,7 +91,7 @@ def _corrected(program: Program, y: Point, active: Array) -> tuple[Point, kkt.Fa
     factor = _factorised(H, E)
     r = -(local.slope + jnp.concatenate([y.eq, z]) @ E)
     t = -jnp.concatenate([local.eq, jnp.where(active, local.ineq, 0)])
-    dx, dual, _ = _refined(H, E, factor, r, t)
+    dx, dual, _ = kkt.refined(H, E, jnp.zeros_like(t), factor, r, t, REFINEMENTS)
     p = y.eq.size
     return Point(y.z + dx, y.eq + dual[:p], jnp.where(active, z + dual[p:], 0)), factor
 
@@ -111,17 +111,6 @@ def _factorised(H: Array, E: Array) -> kkt.Factor:
 def _empty(program: Program, y: Point, active: Array) -> kkt.Factor:
     shapes = jax.eval_shape(lambda: _corrected(program, y, active)[1])
     return jax.tree.map(lambda one: jnp.zeros(one.shape, one.dtype), shapes)
-
-
-def _refined(H: Array, E: Array, factor: kkt.Factor, r: Array, t: Array) -> tuple[Array, Array, Array]:
-    """[H E'; E 0] (x, y) = (r, t), and the relative size of the last correction; y is zero on absent rows."""
-    x, y = kkt.solve(factor, r, t)
-    last = jnp.inf * jnp.ones_like(x[0])
-    for _ in range(REFINEMENTS):
-        dx, dy = kkt.solve(factor, r - (H * x if H.ndim == 1 else H @ x) - y @ E, t - E @ x)
-        last = jnp.maximum(largest(dx) / largest(x), largest(dy) / largest(y) if y.size else 0)
-        x, y = x + dx, y + dy
-    return x, y, last
 
 
 # ---- the derivative ----------------------------------------------------------------------------
@@ -147,7 +136,7 @@ def linear(program: Program, y: Point, fixed: Fixed) -> tuple[Map, Map]:
             t = jnp.concatenate([t, jnp.where(active, rhs.ineq, 0)])
         if active.size and not transposed:
             r = r - jnp.where(active, 0, rhs.ineq) @ rows
-        x, dual, last = _refined(H, E, fixed.factor, r, t)
+        x, dual, last = kkt.refined(H, E, jnp.zeros_like(t), fixed.factor, r, t, REFINEMENTS)
         rough, point = ~(last <= CLOSE), jnp.concatenate([x, dual])
         point = linalg.lazily(rough, _whole_each, point, rough, H, E, r, t, point)
         x, eq, ineq = jnp.split(point, [r.size, r.size + p])

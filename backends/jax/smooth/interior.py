@@ -3,14 +3,14 @@
 Newton's method on   cost'(x) + E'(y, z) = 0,  A x = b,  g(x) + s = 0,  s z = mu,   s, z > 0,
 with Mehrotra's predictor and corrector and a line search on the residuals (Nocedal and Wright, Numerical
 Optimization, 2nd ed., section 19.3). Curvature leaves residuals behind: mu does not fall below a share of
-those that the predictor would leave. Entries of x whose domain is the positive numbers fall to
-x / (1 - dx / x), not x + dx, which is exact for a logarithm. Without inequalities it is Newton's method.
+those that the predictor would leave. Entries of x whose domain is the positive numbers weigh their
+stationarity by x, as affine scaling does, and stay short of zero; where such a step is too short, they fall to
+x / (1 - dx / x), which is exact for a logarithm. Without inequalities it is Newton's method.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -26,6 +26,9 @@ DECREASE = 0.01  # the share of the promised decrease with which a step is conte
 BEHIND = 0.1  # of the residuals that the predictor leaves: least mu
 CAREFUL = 0.5  # least share of mu that a step keeps after one that made no progress
 REACH = 0.995  # of the way to where s or z meets zero
+INSIDE = 0.9  # of the way to where an entry of x leaves the domain
+REFINEMENTS = 1
+ROUGH = 1e-6  # relative size of a last correction beyond which a solve is done again
 STALLS = 6  # steps in a row without progress before giving up
 
 
@@ -39,7 +42,6 @@ class Iterate(NamedTuple):
 class State(NamedTuple):
     now: Iterate
     local: Local
-    merit: Array
     factor: kkt.Factor  # where the last step started
     error: Array
     steps: Array
@@ -48,30 +50,35 @@ class State(NamedTuple):
     moving: Array
 
 
+class Trial(NamedTuple):
+    now: Iterate
+    local: Local
+    value: Array  # of the merit
+
+
 Merit = Callable[[Iterate, Local], Array]
+Solve = Callable[[Array, Array], tuple[Array, Array]]
 
 
-def iterate(program: Program, start: Array, target: Array, limit: int) -> State:
+def iterate(program: Program, start: Array, target: Array, limit: Array | int, bends: Array) -> State:
     """Until the residual is at most `target`, and, without inequalities, the last step shows that the next
-    would change nothing."""
+    would change nothing. `bends`: steps that leave the domain may be bent."""
     local = program.at(start)
     one, zero = jnp.ones_like(target), jnp.int32(0)
     s = jnp.maximum(-local.ineq, 1)
-    now = Iterate(start, jnp.zeros_like(local.eq), jnp.ones_like(s), s)
+    now = Iterate(start, jnp.zeros_like(local.eq), 1 / s, s)
     scales = jnp.stack([1 + largest(part) for part in local[:3]])
-    merit = partial(_merit, scales=scales)
     delta = jnp.full_like(target, float(jnp.finfo(start.dtype).eps) ** 0.5)
 
     def going(state: State) -> Array:
         return state.moving & (state.steps < limit)
 
     def body(state: State) -> State:
-        return _advance(program, state, merit, target)
+        return _advance(program, state, scales, target, bends)
 
-    shapes = jax.eval_shape(lambda: _factorised(program, now, local, delta))
+    shapes = jax.eval_shape(lambda: _factorised(program, now, local, delta)[0])
     none = jax.tree.map(lambda one: jnp.zeros(one.shape, one.dtype), shapes)
-    first = State(now, local, merit(now, local), none, jnp.inf * one, zero, zero, delta, one > 0)
-    return lax.while_loop(going, body, first)
+    return lax.while_loop(going, body, State(now, local, none, jnp.inf * one, zero, zero, delta, one > 0))
 
 
 def _residuals(now: Iterate, local: Local) -> tuple[Array, Array, Array]:
@@ -79,65 +86,82 @@ def _residuals(now: Iterate, local: Local) -> tuple[Array, Array, Array]:
     return stationary, local.eq, local.ineq + now.s
 
 
-def _merit(now: Iterate, local: Local, scales: Array) -> Array:
-    """A sum of norms: to first order a step takes the same share off each."""
-    parts = jnp.stack([jnp.sqrt(jnp.sum(part * part)) for part in _residuals(now, local)])
-    return jnp.sum(parts / scales) + _mean(now)
-
-
 def _mean(now: Iterate) -> Array:
     return now.s @ now.z / max(now.s.size, 1)
 
 
-def _factorised(program: Program, now: Iterate, local: Local, delta: Array) -> kkt.Factor:
+def _factorised(program: Program, now: Iterate, local: Local, delta: Array) -> tuple[kkt.Factor, Solve]:
     H = program.curvature(now.x, now.z)
     C = jnp.concatenate([jnp.zeros_like(now.y), now.s / now.z])
-    return kkt.factorised(H, local.E, C, delta)
+    factor = kkt.factorised(H, local.E, C, delta)
+
+    def solve(r: Array, t: Array) -> tuple[Array, Array]:
+        x, y, last = kkt.refined(H, local.E, C, factor, r, t, REFINEMENTS)
+        tiny = jnp.full_like(delta, float(jnp.finfo(delta.dtype).eps) ** 0.9)
+        return linalg.lazily(~(last <= ROUGH), lambda: kkt.exact(H, local.E, C, tiny, r, t), (x, y))
+
+    return factor, solve
 
 
 # ---- one step ----------------------------------------------------------------------------------
 
 
-def _advance(program: Program, state: State, merit: Merit, target: Array) -> State:
-    now = state.now
-    factor = _factorised(program, now, state.local, state.delta)
-    move, aim = _direction(program, state, factor, merit)
-    promised = DECREASE * (1 - aim)
+def _advance(program: Program, state: State, scales: Array, target: Array, bends: Array) -> State:
+    now, inside = state.now, program.inside
+    weight = 1.0 if inside is None else jnp.where(inside, now.x, 1)
 
-    def moved(length: Array) -> tuple[Iterate, Local, Array]:
-        there = _stepped(program, now, move, length)
-        found = program.at(there.x)
-        value = merit(there, found)
-        return there, found, jnp.where(jnp.isfinite(value), value, jnp.inf)
+    def merit(there: Iterate, local: Local) -> Array:
+        """A sum of norms: to first order a step takes the same share off each."""
+        stationary, missed, apart = _residuals(there, local)
+        parts = jnp.stack([jnp.sqrt(jnp.sum(v * v)) for v in (weight * stationary, missed, apart)])
+        value = jnp.sum(parts / scales) + _mean(there)
+        return jnp.where(jnp.isfinite(value), value, jnp.inf)
 
+    factor, solve = _factorised(program, now, state.local, state.delta)
+    move, aim = _direction(program, state, solve, merit)
+    old, promised = merit(now, state.local), DECREASE * (1 - aim)
     reach = jnp.minimum(1, REACH * _longest(now, move))
+    short = reach if inside is None else jnp.minimum(reach, INSIDE * _leaving(inside, now.x, move.x))
 
-    def searched() -> tuple[Iterate, Local, Array]:
-        lengths = reach * jnp.exp2(-jnp.arange(LENGTHS).astype(reach.dtype))
-        values = jax.vmap(lambda length: moved(length)[2])(lengths)
-        enough = values <= (1 - promised * lengths) * state.merit
-        return moved(lengths[jnp.where(jnp.any(enough), jnp.argmax(enough), jnp.argmin(values))])
+    def tried(number: Array) -> tuple[Trial, Array]:
+        """Each length straight, then bent; and whether it is good enough."""
+        halves, bent = (number // 2, number % 2 == 1) if inside is not None else (number, jnp.asarray(False))
+        length = jnp.exp2(-halves.astype(reach.dtype)) * jnp.where(bent, reach, short)
+        there = _stepped(inside, now, move, length, bent)
+        found = program.at(there.x)
+        value = jnp.where(bent & ~bends, jnp.inf, merit(there, found))
+        return Trial(there, found, value), value <= (1 - promised * length) * old
 
-    first = moved(reach)
-    there, found, value = linalg.lazily(first[2] > (1 - promised * reach) * state.merit, searched, first)
+    def searching(carry: tuple[Array, Trial, Array]) -> Array:
+        number, _, enough = carry
+        return (number < LENGTHS * (1 if inside is None else 2)) & ~enough
+
+    def search(carry: tuple[Array, Trial, Array]) -> tuple[Array, Trial, Array]:
+        number, best, _ = carry
+        trial, enough = tried(number)
+        better = enough | (trial.value < best.value)
+        return number + 1, jax.tree.map(lambda a, b: jnp.where(better, a, b), trial, best), enough
+
+    here = Trial(now, state.local, jnp.full_like(old, jnp.inf))
+    _, (there, found, value), _ = lax.while_loop(searching, search, (jnp.int32(0), here, old < 0))
     healthy = jnp.isfinite(value) & jnp.all(jnp.isfinite(move.x))
     there, found, value = jax.tree.map(
-        lambda new, old: jnp.where(healthy, new, old), (there, found, value), (now, state.local, state.merit)
+        lambda new, old: jnp.where(healthy, new, old), (there, found, value), (now, state.local, old)
     )
     error = residual(found, there.x, there.y, there.z)
-    progress = value < state.merit * (1 - 1e-4)
+    progress = value < old * (1 - 1e-4)
     stalls = jnp.where(progress, 0, state.stalls + 1)
     moving = error > target
     if not now.z.size:
         step = largest(there.x - now.x) / (1 + largest(now.x))
         moving |= progress & (step > float(jnp.finfo(step.dtype).eps) ** 0.5)
     return State(
-        there, found, value, factor, error, state.steps + 1, stalls,
+        there, found, factor, error, state.steps + 1, stalls,
         jnp.where(healthy, state.delta, 100 * state.delta), moving & (stalls < STALLS),
     )  # fmt: skip
 
 
-def _direction(program: Program, state: State, factor: kkt.Factor, merit: Merit) -> tuple[Iterate, Array]:
+def _direction(program: Program, state: State, solve: Solve, merit: Merit) -> tuple[Iterate, Array]:
     """Where to go, and what share of mu is left there."""
     now, p = state.now, state.now.y.size
     stationary, missed, apart = _residuals(now, state.local)
@@ -145,15 +169,17 @@ def _direction(program: Program, state: State, factor: kkt.Factor, merit: Merit)
     def towards(pairs: Array) -> Iterate:
         """Newton's step to s * z = pairs."""
         t = jnp.concatenate([-missed, now.s - apart - pairs / now.z])
-        dx, dual = kkt.solve(factor, -stationary, t)
+        dx, dual = solve(-stationary, t)
         dz = dual[p:]
         return Iterate(dx, dual[:p], dz, (pairs - now.s * dz) / now.z - now.s)
 
     predicted = towards(jnp.zeros_like(now.z))
     if not now.z.size:
-        return predicted, jnp.zeros_like(state.merit)
+        return predicted, jnp.zeros_like(state.error)
     length = jnp.minimum(1, _longest(now, predicted))
-    ahead = _stepped(program, now, predicted, length)
+    if program.inside is not None:
+        length = jnp.minimum(length, _leaving(program.inside, now.x, predicted.x))
+    ahead = _stepped(program.inside, now, predicted, INSIDE * length, jnp.asarray(False))
     behind = merit(ahead, program.at(ahead.x)) - _mean(ahead)
     mu = _mean(now)
     least = jnp.where(jnp.isfinite(behind), jnp.minimum(BEHIND * behind / mu, 0.8), 0.8)
@@ -165,14 +191,18 @@ def _direction(program: Program, state: State, factor: kkt.Factor, merit: Merit)
 
 def _longest(now: Iterate, move: Iterate) -> Array:
     """The length at which s or z meets zero."""
-    point, step = jnp.concatenate([now.s, now.z]), jnp.concatenate([move.s, move.z])
-    return jnp.min(jnp.where(step < 0, -point / jnp.where(step < 0, step, 1), jnp.inf), initial=jnp.inf)
+    return _leaving(True, jnp.concatenate([now.s, now.z]), jnp.concatenate([move.s, move.z]))
 
 
-def _stepped(program: Program, now: Iterate, move: Iterate, length: Array) -> Iterate:
+def _leaving(inside: Array | bool, point: Array, step: Array) -> Array:
+    falling = (step < 0) & inside
+    return jnp.min(jnp.where(falling, -point / jnp.where(falling, step, 1), jnp.inf), initial=jnp.inf)
+
+
+def _stepped(inside: Array | None, now: Iterate, move: Iterate, length: Array, bent: Array) -> Iterate:
     there = Iterate(*(part + length * step for part, step in zip(now, move, strict=True)))
-    if program.inside is None:
+    if inside is None:
         return there
     share = length * move.x / now.x
-    falling = program.inside & (share < 0)
+    falling = inside & (share < 0) & bent
     return there._replace(x=jnp.where(falling, now.x / jnp.where(falling, 1 - share, 1), there.x))

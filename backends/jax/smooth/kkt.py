@@ -3,7 +3,8 @@
     n numbers   H + E' C^-1 E       always
     k rows      C + E H^-1 E'       where H is a diagonal and k <= n
 
-C is kept off zero, so that dependent rows do no harm; refinement against C = 0 takes that out.
+C is kept off zero, so that dependent rows do no harm, and H, so that unknowns without curvature do none;
+refinement takes that out. Where it does not, `exact` solves by the LU factors of the whole.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 
 from declarative.backends.jax import linalg
 
@@ -31,7 +32,7 @@ def factorised(H: Array, E: Array, C: Array, delta: Array) -> Factor:
     """`delta` is added to H, and what C is lifted to, both relative to the sizes that they meet."""
     n = E.shape[1]
     if by_rows(H, E):
-        H = H + delta * jnp.mean(jnp.abs(H))
+        H = H + delta * _stiffness(H, E, C)
         moved = E / H
         S = moved @ E.T
         C = C + delta * jnp.diagonal(S)
@@ -48,6 +49,18 @@ def factorised(H: Array, E: Array, C: Array, delta: Array) -> Factor:
     return Factor(linalg.cholesky(K), jnp.zeros(0, E.dtype), E, C)
 
 
+def _stiffness(H: Array, E: Array, C: Array) -> Array:
+    """Of each unknown: its own, or where it has none that of the unknowns with which it shares rows."""
+    level = jnp.max(H, initial=0)
+    least = float(jnp.finfo(H.dtype).eps) ** 0.75
+    stiff = least * level < H
+    squares = E * E
+    rows = C + squares @ jnp.where(stiff, 1 / jnp.where(stiff, H, 1), 0)
+    shared = jnp.where(rows > 0, 1 / jnp.where(rows > 0, rows, 1), 0) @ squares
+    lost = jnp.where(level > 0, level, 1)
+    return jnp.where(stiff, H, jnp.where(shared > 0, shared, lost))
+
+
 def solve(factor: Factor, r: Array, t: Array) -> tuple[Array, Array]:
     """For vectors, or for the columns of matrices."""
     lower, H, E, C = factor
@@ -57,3 +70,36 @@ def solve(factor: Factor, r: Array, t: Array) -> tuple[Array, Array]:
         return over(r - E.T @ y, H), y
     x = linalg.cholesky_solve(lower, r + E.T @ over(t, C))
     return x, over(E @ x - t, C)
+
+
+def refined(
+    H: Array, E: Array, C: Array, factor: Factor, r: Array, t: Array, steps: int
+) -> tuple[Array, Array, Array]:
+    """x, y of the system as it is, without what `factorised` added, and the relative size of the last correction."""
+    x, y = solve(factor, r, t)
+    last = jnp.inf * jnp.ones_like(x[0])
+    for _ in range(steps):
+        dx, dy = solve(factor, r - (H * x if H.ndim == 1 else H @ x) - y @ E, t - E @ x + C * y)
+        last = jnp.maximum(_share(dx, x), _share(dy, y))
+        x, y = x + dx, y + dy
+    return x, y, last
+
+
+def _share(part: Array, whole: Array) -> Array | float:
+    return jnp.max(jnp.abs(part)) / jnp.max(jnp.abs(whole)) if part.size else 0.0
+
+
+def exact(H: Array, E: Array, C: Array, delta: Array, r: Array, t: Array) -> tuple[Array, Array]:
+    """By the LU factors of the whole matrix, for systems of which a Cholesky factor loses too much."""
+    n = r.size
+    matrix = jnp.block([[jnp.diag(H) if H.ndim == 1 else H, E.T], [E, -jnp.diag(C)]])
+    scales = lax.rsqrt(jnp.max(jnp.abs(matrix), axis=0))
+    scales = jnp.where(jnp.isfinite(scales), scales, 1)
+    signs = jnp.where(jnp.arange(scales.size) < n, delta, -delta)
+    scaled = scales[:, None] * matrix * scales + jnp.diag(signs)
+    factors = linalg.lu_factor(scaled)
+    rhs = jnp.concatenate([r, t])
+    found = jnp.zeros_like(rhs)
+    for _ in range(2):
+        found = found + scales * linalg.lu_solve(factors, scales * (rhs - matrix @ found))
+    return found[:n], found[n:]

@@ -33,19 +33,26 @@ class Program:
     inside: Array | None = None  # [n] bool: the cost is defined where these entries are positive
     hessian: Function | None = None  # of the cost
     diagonal: bool = False  # the Hessian of the Lagrangian is
+    pull: Array | float = 0.0  # towards zero: its share of x' x / 2 is added to the cost
 
     def at(self, x: Array) -> Local:
         ineq = self.inequalities(x)
         if not ineq.size:
-            return Local(jax.grad(self.cost)(x), self.A @ x - self.b, ineq, self.A)
+            return Local(self._slope(x), self.A @ x - self.b, ineq, self.A)
         rows = (jax.jacrev if ineq.size < x.size else jax.jacfwd)(self.inequalities)(x)
         E = jnp.concatenate([self.A, rows.reshape(ineq.size, x.size)])
-        return Local(jax.grad(self.cost)(x), self.A @ x - self.b, ineq, E)
+        return Local(self._slope(x), self.A @ x - self.b, ineq, E)
 
     def curvature(self, x: Array, z: Array) -> Array:
         """The Hessian of cost + z' inequalities: [n, n], or its diagonal [n]."""
         if self.diagonal:
-            return jax.jvp(jax.grad(self._lagrangian(z)), (x,), (jnp.ones_like(x),))[1]
+            return jax.jvp(jax.grad(self._lagrangian(z)), (x,), (jnp.ones_like(x),))[1] + self.pull
+        return self._matrix(x, z) + self.pull * jnp.eye(x.size, dtype=x.dtype)
+
+    def _slope(self, x: Array) -> Array:
+        return jax.grad(self.cost)(x) + self.pull * x
+
+    def _matrix(self, x: Array, z: Array) -> Array:
         if self.hessian is None:
             return jax.hessian(self._lagrangian(z))(x)
         own = self.hessian(x)

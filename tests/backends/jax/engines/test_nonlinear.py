@@ -110,7 +110,7 @@ def test_statuses_in_one_batch(small: dc.Layer) -> None:
     assert status[0] is status[3] is status[4] is Status.SOLVED
     assert status[5] is Status.INVALID_INPUT
     assert status[1] is Status.INFEASIBLE
-    assert not status[2].usable
+    assert status[2] is Status.UNBOUNDED
     derivative = list(got.derivative)
     assert derivative[0] is DerivativeStatus.REGULAR
     assert derivative[3] is DerivativeStatus.WEAKLY_ACTIVE
@@ -122,6 +122,51 @@ def test_statuses_in_one_batch(small: dc.Layer) -> None:
     alone = jax.grad(lambda c: jnp.sum(small(c, h[:1])[0]))(c[:1])[0]
     np.testing.assert_array_equal(got.x[0], clean.x[0])
     np.testing.assert_allclose(slope, alone, rtol=1e-12)
+
+
+BARRIER = (
+    "problem p\n given A: real[m, n], b: real[m], c: real[n], d: real\n find x: real[n]\n"
+    " minimize -sum(log(b - A @ x))\n subject to\n  c' @ x == d"
+)
+
+
+def test_barriers_from_far_outside() -> None:
+    """Sizes over four decades, slacks over four more; x has no curvature of its own."""
+    rng = np.random.default_rng(5)
+    size, slack = 10.0 ** rng.uniform(-2, 2, (20, 1)), 10.0 ** rng.uniform(-3, 1, (20, 12))
+    A, c, inside = rng.normal(size=(20, 12, 3)), rng.normal(size=(20, 3)), size * rng.normal(size=(20, 3))
+    A = np.concatenate([A, -A[:, :6]], axis=1)  # bounded
+    b = np.einsum("bmn,bn->bm", A, inside) + np.concatenate([slack, slack[:, :6]], axis=1)
+    d = np.einsum("bn,bn->b", c, inside)
+    layer = dc.compile(BARRIER)
+    assert layer.info["engine"] == "nonlinear"
+    got = layer.solve(A, b, c, d)
+    assert all(status is Status.SOLVED for status in got.status)
+
+    # The logarithms' slopes, taken to the plane on which x lies, cancel.
+    x = np.asarray(got.x)
+    slope = np.einsum("bmn,bm->bn", A, 1 / (b - np.einsum("bmn,bn->bm", A, x)))
+    across = slope - c * (np.sum(slope * c, axis=1) / np.sum(c * c, axis=1))[:, None]
+    np.testing.assert_allclose(np.linalg.norm(across, axis=1) / np.linalg.norm(slope, axis=1), 0, atol=1e-6)
+    np.testing.assert_allclose(np.sum(c * x, axis=1), d, atol=1e-9 * np.abs(d).max())
+
+    move = rng.normal(size=b[0].shape)
+    element = A[0], c[0], d[0]
+    value = lambda t: layer(element[0], b[0] + t * move, *element[1:])[0]  # noqa: E731
+    step = 1e-6 * float(slack[0].min())
+    np.testing.assert_allclose(
+        jax.jacfwd(value)(0.0), (value(step) - value(-step)) / (2 * step), rtol=1e-4, atol=1e-6
+    )
+
+
+def test_unbounded_along_rays_with_a_proof() -> None:
+    """A logarithm that falls slowly, but for ever; bounded; without a minimiser that a ray shows."""
+    layer = dc.compile(
+        "problem p\n given h: real[2], e: real\n find x: real[2]\n minimize -sum(log(x)) + e * x[0]\n"
+        " subject to\n  x[0] - x[1] <= h[0]\n  x[1] - x[0] <= h[1]"
+    )
+    got = layer.solve(np.ones((3, 2)), np.array([0.0, 0.5, -1.0]))
+    assert list(got.status) == [Status.UNBOUNDED, Status.SOLVED, Status.UNBOUNDED]
 
 
 def test_single_precision() -> None:
