@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from declarative import ir
 from declarative.analyse.curvature import Curvatures, squared
+from declarative.analyse.domain import total
 from declarative.analyse.scope import Scope, children
 from declarative.analyse.signs import Signs, as_quadratic
+from declarative.analyse.structure import Structure
 from declarative.atoms import ATOMS, Curvature
 from declarative.backends.cvxpy.printer import sides
 from declarative.plan.engine import Variant
@@ -56,11 +58,14 @@ def _alone(node: ir.Expr, curvatures: Curvatures) -> str | None:
                 return f"cvxpy has no `{atom}`"
             if curvatures.disciplined(node) is Curvature.UNKNOWN:
                 return "its convexity is proven by second derivatives, which cvxpy does not look at"
-        case ir.Reduce(op=op, where=where):
+        case ir.Reduce(op=op, where=where, body=body):
             if op == "prod":
                 return "cvxpy has no product of a family"
-            if where is not None and op != "sum" and _reads_params(where):
-                return f"the filter of a `{op}` reads the data"
+            if where is not None and _reads_params(where):
+                if op != "sum":
+                    return f"the filter of a `{op}` reads the data"
+                if not total(body, Structure(curvatures)):
+                    return "what a filter leaves out by the data would keep its domain"
         case ir.Index(items=items):
             late = [i for i, item in enumerate(items) if _reads_params(item)]
             if late not in ([], [0]):

@@ -78,6 +78,12 @@ def outside(value: Expr, structure: Structure) -> Expr | None:
     return None
 
 
+def total(value: Expr, structure: Structure) -> bool:
+    """Whether it is defined for all values of the unknowns."""
+    calls = (node for node in walk(value) if isinstance(node, Apply) and not structure.constant(node))
+    return all(limited(call, structure) == () for call in calls)
+
+
 def inside(problem: Problem, structure: Structure) -> frozenset[str] | None:
     """The unknowns that must be positive in all entries; None where something else must be so."""
     found = arguments(problem, structure)

@@ -21,6 +21,7 @@ from functools import cache
 
 from declarative.analyse import structure_of
 from declarative.analyse.curvature import squared
+from declarative.analyse.domain import total
 from declarative.analyse.structure import Structure, root_of_squares
 from declarative.analyse.terms import ONE, ZERO, add, apply, attr, div, mul, neg, sub
 from declarative.atoms import ATOMS, Monotone
@@ -241,8 +242,13 @@ class _Lifting:
             case Apply(atom=atom) if atom in _MONOTONE:
                 return replace(expr, args=self._arguments(expr, side, place))
             case Reduce(op="sum" | "mean", where=where, body=body, binders=binders):
-                if where is not None and (not self.cones or contains(where, Param)):
+                if where is not None and not self.cones:
                     raise _Cannot
+                if where is not None and contains(where, Param):
+                    # How many auxiliaries there are cannot depend on the data: some are idle.
+                    if not total(body, self.structure):
+                        raise _Cannot
+                    where = None
                 return replace(expr, body=self.relax(body, side, place.inside(binders, where)))
             case Index(array=Apply() as array) if (inside := self._indexed(expr, array)) is not None:
                 return self.relax(inside, side, place)

@@ -108,6 +108,13 @@ CASES = {
     t1 - x <= t2
     concat(t3, x) in soc""",
     ),
+    "a filter that reads the data": (
+        "x: real[n]\n  minimize sum(exp(x[i]) for i in n where S[i, i] > 0) + ||x||",
+        """minimize sum(t1[i] for i in n where 0 < S[i, i]) + t2
+  subject to
+    concat(x[i], 1, t1[i]) in exp_cone for i in n
+    concat(t2, x) in soc""",
+    ),
     "sets": (
         "x: real[n] in ball(r), X: skew real[n, n], y: real[3] in power_cone(0.3)\n"
         "  minimize sum(x) + ||X - S||^2 + sum(y)",
@@ -143,6 +150,10 @@ def test_text_in_text_out(name: str) -> None:
         ("x: nonneg real[n]\n  maximize sum(tanh(x)) - ||x||", "`tanh` has no conic form"),
         ("x: real[n]\n  minimize sum(sqrt(1 + x^2)) + ||x||", "a part of it has no conic form"),
         ("x: real[n]\n  minimize sum(sin(x))", "`sin` has no conic form"),
+        (
+            "x: real[n]\n  minimize ||x|| - sum(log(x[i]) for i in n where S[i, i] > 0)",
+            "a part of it has no conic form",
+        ),
     ],
 )
 def test_what_has_none_says_why(body: str, why: str) -> None:
