@@ -16,11 +16,13 @@ from jax import Array
 
 from declarative.backends.jax import linalg
 from declarative.backends.jax.conic import complementarity, system
+from declarative.backends.jax.conic.blockwise import rotated_rows
 from declarative.backends.jax.conic.complementarity import Pairs
 from declarative.backends.jax.conic.frame import Basis, rotated, unrotated
 from declarative.backends.jax.conic.polish import Program, Scales, program
 from declarative.backends.jax.conic.system import System
 from declarative.backends.jax.forms import Conic
+from declarative.backends.jax.structure.matrix import Factor
 from declarative.layer.contract import Point
 
 Map = Callable[[Point], Point]
@@ -32,10 +34,10 @@ class Fixed(NamedTuple):
     pairs: Pairs  # scaled
     normal: tuple[Array, ...]  # see `complementarity.normalised`
     scales: Scales
-    factor: Array  # [n, n], see `system.System`
+    factor: Factor  # [n, n], see `system.System`
 
 
-def fixed(problem: Program, pairs: Pairs, factor: Array, mu: Array | None = None) -> Fixed:
+def fixed(problem: Program, pairs: Pairs, factor: Factor, mu: Array | None = None) -> Fixed:
     normal = complementarity.normalisers(problem.cones, problem.alpha, pairs, mu)
     return Fixed(pairs, normal, problem.scales, factor)
 
@@ -98,22 +100,26 @@ def _solved(fixed: Fixed, data: Conic, r: Array, t: Array) -> tuple[Array, Array
     basis, weight = fixed.pairs.frame.basis, fixed.pairs.frame.weight
     direct = _factored if n <= linalg.SMALL else _factored_each
     point = direct(data, fixed.scales, basis, weight, fixed.factor, rhs)
+    if not isinstance(data.P, Array):
+        return point[:n, 0], point[n:, 0]  # nothing dense: what leaves the least residual
     rough = ~jnp.isfinite(point[0, 0])
     whole = _whole_each
     point = linalg.lazily(rough, whole, point, rough, data, fixed.scales, basis, weight, point, rhs)
     return point[:n, 0], point[n:, 0]
 
 
-def _system(data: Conic, scales: Scales, basis: Basis, weight: Array, factor: Array) -> System:
+def _system(data: Conic, scales: Scales, basis: Basis, weight: Array, factor: Factor) -> System:
     problem = program(data, scales)
-    return System(problem.P, rotated(data.cones, basis, problem.A), weight, factor)
+    return System(problem.P, rotated_rows(data.cones, basis, problem.A), weight, factor)
 
 
-def _factored(data: Conic, scales: Scales, basis: Basis, weight: Array, factor: Array, rhs: Array) -> Array:
-    """NaN where the factor does not solve the system: it is singular."""
+def _factored(data: Conic, scales: Scales, basis: Basis, weight: Array, factor: Factor, rhs: Array) -> Array:
+    """NaN where the factor does not solve the system, which is singular, and dense matrices will."""
     n = data.q.shape[0]
     (x, w), error = system.solve(_system(data, scales, basis, weight, factor), rhs[:n], rhs[n:])
-    return jnp.where(error < jnp.finfo(x.dtype).eps ** 0.6, jnp.concatenate([x, w]), jnp.nan)
+    found = jnp.concatenate([x, w])
+    good = error < jnp.finfo(x.dtype).eps ** 0.6
+    return jnp.where(good, found, jnp.nan) if isinstance(data.P, Array) else found
 
 
 _factored_each = linalg.elementwise(_factored, columns=True)

@@ -15,9 +15,11 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from declarative.backends.jax import linalg
+from declarative.backends.jax.conic import blockwise
 from declarative.backends.jax.conic.cones.cone import Cone
 from declarative.backends.jax.conic.product import mapped
 from declarative.backends.jax.conic.scaling import Scaled
+from declarative.backends.jax.structure.blocks import Rows
 
 REFINEMENTS = 6
 ENOUGH = 16  # refinement ends at a residual of so many eps
@@ -41,8 +43,6 @@ def factorised(
 ) -> Callable[[Array, Array], Solution]:
     """A function that solves for right-hand sides that are the rows of r [k, n] and t [k, kept]."""
     zero, n = problem.cones.zero, problem.q.shape[0]
-    E, G = problem.A[:zero], problem.A[zero:]
-    M = jnp.concatenate([problem.P, problem.A])
 
     def whiten(v: Array) -> Array:
         return mapped(cones, lambda cone, scaling, part: cone.whitened(scaling, part), scalings, v)
@@ -50,6 +50,12 @@ def factorised(
     def unwhiten(v: Array) -> Array:
         return mapped(cones, lambda cone, scaling, part: cone.unwhitened(scaling, part), scalings, v)
 
+    if isinstance(problem.A, Rows):
+        blocks = blockwise.factorised(problem.P, problem.A, zero, delta, whiten, unwhiten)
+        return lambda r, t: Solution(*blocks(r, t))
+    assert isinstance(problem.P, Array)
+    M = jnp.concatenate([problem.P, problem.A])
+    E, G = problem.A[:zero], problem.A[zero:]
     B = whiten(G)
     # E'E does not change the solution and keeps the matrix definite in directions that only E sees.
     H = problem.P + delta * jnp.eye(n, dtype=delta.dtype) + B.T @ B

@@ -14,10 +14,13 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from declarative.backends.jax.conic import complementarity, layout, scaling, system
+from declarative.backends.jax.conic.blockwise import rotated_rows
 from declarative.backends.jax.conic.complementarity import Pairs
 from declarative.backends.jax.conic.frame import rotated, unrotated
 from declarative.backends.jax.conic.system import System
 from declarative.backends.jax.forms import Cones, Conic
+from declarative.backends.jax.structure import matrix
+from declarative.backends.jax.structure.matrix import Factor, Square, Wide
 
 ROUNDS = 12
 PATIENCE = 3
@@ -27,9 +30,9 @@ ROUNDED = 16  # an error below so many eps is rounding
 class Program(NamedTuple):
     """A conic program with rows and columns of size near one, in the order of the rows as given."""
 
-    P: Array  # [n, n]
+    P: Square  # [n, n]
     q: Array  # [n]
-    A: Array  # [m, n]
+    A: Wide  # [m, n]
     b: Array  # [m]
     alpha: Array  # [power]
     cones: Cones
@@ -45,7 +48,7 @@ class Scales(NamedTuple):
 class Polished(NamedTuple):
     x: Array  # [n]
     pairs: Pairs
-    factor: Array  # of the linear system there, or one step before
+    factor: Factor  # of the linear system there, or one step before
     error: Array  # largest violation, scaled
 
 
@@ -63,17 +66,15 @@ def scales(problem: scaling.Scaled) -> Scales:
 def program(data: Conic, scales: Scales) -> Program:
     A, b = scaling.present(data)
     columns, rows, cost = scales
-    P = cost * columns[:, None] * data.P * columns
-    return Program(
-        P, cost * columns * data.q, rows[:, None] * A * columns, rows * b, data.alpha, data.cones, scales
-    )
+    P, A = matrix.scaled_square(data.P, columns, cost), matrix.scaled_rows(rows, A, columns)
+    return Program(P, cost * columns * data.q, A, rows * b, data.alpha, data.cones, scales)
 
 
 def polish(problem: Program, x: Array, s: Array, z: Array) -> Polished:
     """The best point met, the complementary pairs next to (s, z) included."""
     floor = ROUNDED * jnp.finfo(x.dtype).eps
 
-    def at(x: Array, s: Array, z: Array, factor: Array) -> Polished:
+    def at(x: Array, s: Array, z: Array, factor: Factor) -> Polished:
         pairs = complementarity.nearest(problem.cones, problem.alpha, s, z)
         return Polished(x, pairs, factor, violation(problem, x, pairs))
 
@@ -84,7 +85,9 @@ def polish(problem: Program, x: Array, s: Array, z: Array) -> Polished:
         new = at(now.x + dx, now.pairs.s + ds, now.pairs.z + dz, linear.factor)
         slow = jnp.where(new.error < best.error / 2, 0, state.slow + 1)
         # The factor at hand is that of the best point, or of the one before it.
-        best = best._replace(factor=jnp.where(now.error <= best.error, linear.factor, best.factor))
+        newer = now.error <= best.error
+        factor = jax.tree.map(lambda a, b: jnp.where(newer, a, b), linear.factor, best.factor)
+        best = best._replace(factor=factor)
         best = jax.tree.map(lambda a, b: jnp.where(new.error < best.error, a, b), new, best)
         return _State(best, new, state.rounds + 1, slow)
 
@@ -92,13 +95,13 @@ def polish(problem: Program, x: Array, s: Array, z: Array) -> Polished:
         done = (state.best.error <= floor) | ~jnp.isfinite(state.now.error) | (state.slow >= PATIENCE)
         return (state.rounds < ROUNDS) & (~done | (state.rounds == 0))
 
-    start = at(x, s, z, jnp.zeros_like(problem.P))
+    start = at(x, s, z, matrix.nothing(problem.P))
     none = jnp.int32(0)
     return lax.while_loop(going, body, _State(start, start, none, none)).best
 
 
 def linearised(problem: Program, pairs: Pairs) -> System:
-    B = rotated(problem.cones, pairs.frame.basis, problem.A)
+    B = rotated_rows(problem.cones, pairs.frame.basis, problem.A)
     return system.factorised(problem.P, B, pairs.frame.weight)
 
 

@@ -7,10 +7,13 @@ import jax.numpy as jnp
 from jax import Array
 
 from declarative.backends.jax.conic import faces, groups
+from declarative.backends.jax.conic.blockwise import rotated_rows
 from declarative.backends.jax.conic.complementarity import Pairs
-from declarative.backends.jax.conic.frame import rotated
 from declarative.backends.jax.conic.polish import Program
+from declarative.backends.jax.qp.blockwise import rank_defects_in_blocks
 from declarative.backends.jax.qp.regular import WEAK, rank_defects
+from declarative.backends.jax.structure import matrix
+from declarative.backends.jax.structure.blocks import Rows
 from declarative.layer.status import DerivativeStatus
 
 
@@ -22,7 +25,7 @@ def regularity(problem: Program, x: Array, pairs: Pairs, own: int | None = None)
     of s and z is zero in both, or an exponential or power cone's pair lies at the end of its face.
     """
     weight, low, high, basis = pairs.frame
-    B = rotated(problem.cones, basis, problem.A)
+    B = rotated_rows(problem.cones, basis, problem.A)
     n = x.shape[0]
     small = max(WEAK, float(jnp.finfo(x.dtype).eps) ** 0.5)
     tiny = jnp.finfo(x.dtype).tiny
@@ -43,18 +46,19 @@ def regularity(problem: Program, x: Array, pairs: Pairs, own: int | None = None)
             exponents = problem.alpha if group.kind == groups.POWER else jnp.full(group.count, 0.5, x.dtype)
             weak |= jnp.any(faces.weak(group.kind, exponents, face, s, z, slack, force))
             at += group.count
-    present = jnp.any(B != 0, axis=1)
+    present = matrix.row_sizes(B) > 0
     touching = jnp.concatenate(symmetric) & present & (low <= slack)
     weak |= jnp.any(touching & (jnp.abs(high) <= force))
     active = (weight == 1) | touching
     # How strong the curvature is does not matter: its weight has the same null space.
     bent = jnp.where(active, 0, weight)
-    dependent, singular = rank_defects(
-        problem.P + B.T @ (bent[:, None] * B),
-        jnp.where(active[:, None], B, 0),
-        jnp.sum(active & (present | (weight == 1))),
-        jnp.arange(n) < (n if own is None else own),
-    )
+    curved = matrix.gram(problem.P, B, bent)
+    mine = jnp.arange(n) < (n if own is None else own)
+    if isinstance(B, Rows):
+        dependent, singular = rank_defects_in_blocks(curved, B, active & (present | (weight == 1)), mine)
+    else:
+        count = jnp.sum(active & (present | (weight == 1)))
+        dependent, singular = rank_defects(curved, jnp.where(active[:, None], B, 0), count, mine)
     code = jnp.where(weak, DerivativeStatus.WEAKLY_ACTIVE.code, DerivativeStatus.REGULAR.code)
     code = jnp.where(singular, DerivativeStatus.SINGULAR.code, code)
     return jnp.where(dependent, DerivativeStatus.DEPENDENT_CONSTRAINTS.code, code).astype(jnp.int8)

@@ -10,11 +10,14 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array, lax
 
+from declarative.backends.jax.conic.blockwise import widened_rows
 from declarative.backends.jax.conic.cones import grouped
 from declarative.backends.jax.conic.layout import narrowed, widened
 from declarative.backends.jax.conic.product import join, split
 from declarative.backends.jax.forms import Cones, Conic
 from declarative.backends.jax.qp.scaling import inverse_root
+from declarative.backends.jax.structure import matrix
+from declarative.backends.jax.structure.matrix import Square, Wide
 
 ROUNDS = 10
 
@@ -22,9 +25,9 @@ ROUNDS = 10
 class Scaled(NamedTuple):
     """min 1/2 x'Px + q'x s.t. A x + s = b, s in K; the rows of K in the order of `layout`."""
 
-    P: Array  # [n, n]
+    P: Square  # [n, n]
     q: Array  # [n]
-    A: Array  # [kept, n]
+    A: Wide  # [kept, n]
     b: Array  # [kept]
     alpha: Array  # [power]
     cones: Cones
@@ -33,35 +36,40 @@ class Scaled(NamedTuple):
     cost: Array  # the objective was multiplied by it
 
 
-def present(data: Conic) -> tuple[Array, Array]:
+def present(data: Conic) -> tuple[Wide, Array]:
     """A and b; absent rows become 0'x + s = 1."""
     absent = jnp.isposinf(data.b)
-    return jnp.where(absent[:, None], 0, data.A), jnp.where(absent, 1, data.b)
+    here = jnp.where(absent, 0, 1).astype(data.q.dtype)
+    return matrix.scaled_rows(here, data.A, jnp.ones_like(data.q)), jnp.where(absent, 1, data.b)
 
 
 def equilibrated(data: Conic) -> Scaled:
     """Ruiz' iteration on the matrix [P A'; A 0], then the objective by its largest coefficient."""
-    A, b = (widened(data.cones, part) for part in present(data))
+    A, b = _kept(data)
 
     def sweep(_: int, scales: tuple[Array, Array]) -> tuple[Array, Array]:
         columns, rows = scales
-        inner = jnp.abs(rows[:, None] * A * columns)
-        outer = jnp.abs(columns[:, None] * data.P * columns)
-        tallest = jnp.maximum(jnp.max(outer, axis=0), jnp.max(inner, axis=0, initial=0))
-        widest = _alike(data.cones, data.alpha, jnp.max(inner, axis=1))
+        inner = matrix.scaled_rows(rows, A, columns)
+        outer = matrix.column_sizes(matrix.scaled_square(data.P, columns))
+        tallest = jnp.maximum(outer, matrix.column_sizes(inner))
+        widest = _alike(data.cones, data.alpha, matrix.row_sizes(inner))
         return columns * inverse_root(tallest), rows * inverse_root(widest)
 
     columns, rows = lax.fori_loop(0, ROUNDS, sweep, (jnp.ones_like(data.q), jnp.ones_like(b)))
-    curved = jnp.mean(jnp.max(jnp.abs(columns[:, None] * data.P * columns), axis=0))
+    curved = jnp.mean(matrix.column_sizes(matrix.scaled_square(data.P, columns)))
     size = jnp.maximum(curved, jnp.max(jnp.abs(columns * data.q)))
     return scaled(data, columns, rows, jnp.where(size > 0, 1 / jnp.where(size > 0, size, 1), 1))
 
 
 def scaled(data: Conic, columns: Array, rows: Array, cost: Array) -> Scaled:
-    A, b = (widened(data.cones, part) for part in present(data))
-    P = cost * columns[:, None] * data.P * columns
-    A = rows[:, None] * A * columns
+    A, b = _kept(data)
+    P, A = matrix.scaled_square(data.P, columns, cost), matrix.scaled_rows(rows, A, columns)
     return Scaled(P, cost * columns * data.q, A, rows * b, data.alpha, data.cones, columns, rows, cost)
+
+
+def _kept(data: Conic) -> tuple[Wide, Array]:
+    A, b = present(data)
+    return widened_rows(data.cones, A), widened(data.cones, b)
 
 
 def restored(problem: Scaled, x: Array, z: Array, s: Array) -> tuple[Array, Array, Array]:

@@ -30,6 +30,8 @@ from declarative.backends.jax.conic.complementarity import Pairs
 from declarative.backends.jax.conic.derivative import Map
 from declarative.backends.jax.conic.polish import Program
 from declarative.backends.jax.forms import Conic
+from declarative.backends.jax.structure import matrix
+from declarative.backends.jax.structure.matrix import Factor
 from declarative.layer.contract import Params, Point, Root, SolveOptions, Solver
 from declarative.layer.implicit import usable
 from declarative.layer.status import DerivativeStatus
@@ -81,7 +83,7 @@ class _State(NamedTuple):
     x: Array
     pairs: Pairs
     error: Array
-    factor: Array
+    factor: Factor
     rounds: Array
     stuck: Array
 
@@ -129,7 +131,7 @@ def _central(data: Conic, y: Point, good: Array, mu: Array) -> tuple[Point, deri
         small = state.error <= 16 * eps
         return good & (state.rounds < ROUNDS) & ((state.rounds == 0) | ~(small | state.stuck))
 
-    start = _State(x, *at(x, s, z), jnp.eye(x.shape[0], dtype=x.dtype), jnp.int32(0), jnp.asarray(False))
+    start = _State(x, *at(x, s, z), matrix.nothing(problem.P), jnp.int32(0), jnp.asarray(False))
     last = lax.while_loop(going, body, start)
     zs, zero = rows * last.pairs.z / cost, data.cones.zero
     near = derivative.fixed(problem, last.pairs, last.factor, level)

@@ -15,6 +15,8 @@ import jax.numpy as jnp
 from jax import Array
 
 from declarative.backends.jax import linalg
+from declarative.backends.jax.structure import matrix
+from declarative.backends.jax.structure.matrix import Factor, Square, Wide
 from declarative.layer.linear import solve_equilibrated
 
 REFINEMENTS = 8
@@ -23,17 +25,16 @@ REFINEMENTS = 8
 class System(NamedTuple):
     """From a scaled program, whose entries are of size one."""
 
-    P: Array  # [n, n]
-    B: Array  # [m, n]
+    P: Square  # [n, n]
+    B: Wide  # [m, n]
     weight: Array  # [m]
-    factor: Array  # [n, n], of the matrix that `approximate` inverts, or of one near it
+    factor: Factor  # [n, n], of the matrix that `approximate` inverts, or of one near it
 
 
-def factorised(P: Array, B: Array, weight: Array) -> System:
+def factorised(P: Square, B: Wide, weight: Array) -> System:
     delta, rho = _lifts(P.dtype)
-    rows = jnp.sqrt(_penalty(weight, rho))[:, None] * B
-    H = P + delta * jnp.eye(P.shape[0], dtype=P.dtype) + rows.T @ rows
-    return System(P, B, weight, linalg.cholesky(H))
+    H = matrix.gram(P, B, _penalty(weight, rho))
+    return System(P, B, weight, matrix.factorised(H, delta))
 
 
 def solve(system: System, r: Array, t: Array) -> tuple[tuple[Array, Array], Array]:
@@ -49,7 +50,7 @@ def solve(system: System, r: Array, t: Array) -> tuple[tuple[Array, Array], Arra
 
     def approximate(rhs: tuple[Array, Array]) -> tuple[Array, Array]:
         r, t = rhs
-        x = linalg.cholesky_solve(factor, r + B.T @ (weight / rest * t))
+        x = matrix.solve(factor, r + B.T @ (weight / rest * t))
         return x, (B @ x - t) / rest
 
     return linalg.refined(exact, approximate, (r, t), REFINEMENTS)
@@ -58,13 +59,15 @@ def solve(system: System, r: Array, t: Array) -> tuple[tuple[Array, Array], Arra
 def least_norm(system: System, r: Array, t: Array) -> tuple[Array, Array]:
     """The same for a singular system: the whole matrix, symmetric in x and the steps of z."""
     P, B, weight, _ = system
+    assert isinstance(P, Array)
+    assert isinstance(B, Array)
     n = P.shape[0]
     moving = weight > 0
     rest = jnp.where(moving, (1 - weight) / jnp.where(moving, weight, 1), 1)
     rows = jnp.where(moving[:, None], B, 0)
-    matrix = jnp.block([[P, rows.T], [rows, -jnp.diag(rest)]])
+    whole = jnp.block([[P, rows.T], [rows, -jnp.diag(rest)]])
     rhs = jnp.concatenate([r, jnp.where(moving[:, None], t, 0)])
-    point = jax.vmap(lambda b: solve_equilibrated(matrix, b, False), in_axes=1, out_axes=1)(rhs)
+    point = jax.vmap(lambda b: solve_equilibrated(whole, b, False), in_axes=1, out_axes=1)(rhs)
     x, z = point[:n], point[n:]
     idle = B @ x - t
     return x, jnp.where(moving[:, None], z / jnp.where(moving, weight, 1)[:, None], idle)

@@ -20,12 +20,15 @@ from jax import Array, lax
 from declarative.backends.jax import iteration, linalg
 from declarative.backends.jax.conic import derivative, embedding, optimality, polish, scaling
 from declarative.backends.jax.conic import regularity as regular
+from declarative.backends.jax.conic.blockwise import split
 from declarative.backends.jax.conic.complementarity import Pairs
 from declarative.backends.jax.conic.derivative import Map
 from declarative.backends.jax.conic.smoothed import Smoothed
 from declarative.backends.jax.engines import linear_system
 from declarative.backends.jax.forms import Conic, Quadratic
 from declarative.backends.jax.qp.optimality import convex
+from declarative.backends.jax.structure.detect import Detector
+from declarative.backends.jax.structure.matrix import Factor
 from declarative.layer.contract import Params, Point, Root, SolveOptions
 
 MAX_ITER = 100
@@ -43,10 +46,11 @@ class Solver:
 
     def __init__(self, data: Callable[[Params], Conic], own: Callable[[Params], int] | None = None):
         self._data, self._own = data, own
+        self._layout = Detector(data)
 
     def solve(self, p: Params, start: Array | None, options: SolveOptions) -> Root:
         """The iteration needs no start; `options.tol` and `options.max_iter` count."""
-        data = self._data(p)
+        data = self._split(p)
         if data.cones.rows == data.cones.zero:
             return self._equations.solve(p, start, options)
         tol = options.tol or (1e-8 if data.q.dtype == jnp.float64 else 1e-4)
@@ -54,7 +58,7 @@ class Solver:
         return _solve(data, *limits)
 
     def optimality(self, y: Point, p: Params, fixed: Any) -> Point:
-        data = self._data(p)
+        data = self._split(p)
         if not y.ineq.size:
             return self._equations.optimality(y, p, fixed)
         return derivative.optimality(data, y, fixed)
@@ -62,18 +66,23 @@ class Solver:
     def linear(self, y: Point, p: Params, fixed: Any) -> tuple[Map, Map]:
         if not y.ineq.size:
             return self._equations.linear(y, p, fixed)
-        return derivative.linear(self._data(p), fixed)
+        return derivative.linear(self._split(p), fixed)
 
     def regularity(self, y: Point, p: Params, fixed: Any) -> Array:
         if not y.ineq.size:
             return self._equations.regularity(y, p, fixed)
-        data, own = self._data(p), None if self._own is None else self._own(p)
+        data, own = self._split(p), None if self._own is None else self._own(p)
         problem = polish.program(data, fixed.scales)
         return regular.regularity(problem, y.z / fixed.scales.columns, fixed.pairs, own)
 
     def smoothed(self, mu: float) -> Smoothed:
         """For `backward="smoothed(mu)"`."""
-        return Smoothed(self, self._data, mu)
+        return Smoothed(self, self._split, mu)
+
+    def _split(self, p: Params) -> Conic:
+        """The data, their matrices in blocks where that pays."""
+        layout, data = self._layout(p), self._data(p)
+        return data if layout is None else split(data, layout)
 
     @property
     def _equations(self) -> linear_system.Solver:
@@ -95,7 +104,7 @@ class _Attempt(NamedTuple):
     x: Array  # [n]
     z: Array  # [m]
     pairs: Pairs  # scaled
-    factor: Array
+    factor: Factor
     residual: Array
     steps: Array
     infeasible: Array
@@ -152,8 +161,8 @@ def _checked(data: Conic) -> tuple[Array, Conic]:
     row, cones = jnp.arange(data.b.shape[0]), data.cones
     half_line = (row >= cones.zero) & (row < cones.zero + cones.nonneg)
     valid = jnp.all(jnp.isfinite(data.b) | (half_line & jnp.isposinf(data.b)))
-    for part in (data.P, data.q, data.A):
+    for part in jax.tree.leaves((data.P, data.q, data.A)):
         valid &= jnp.all(jnp.isfinite(part))
     valid &= jnp.all((data.alpha > 0) & (data.alpha < 1))
-    P, q, A, b = (jnp.where(valid, part, 0) for part in data[:4])
+    P, q, A, b = jax.tree.map(lambda part: jnp.where(valid, part, 0), tuple(data[:4]))
     return valid, Conic(P, q, A, b, jnp.where(valid, data.alpha, 0.5), cones)

@@ -22,6 +22,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from declarative.backends.jax import iteration, linalg
+from declarative.backends.jax.conic.blockwise import split
 from declarative.backends.jax.conic.smoothed import Smoothed
 from declarative.backends.jax.engines import linear_system
 from declarative.backends.jax.forms import Cones, Conic, Quadratic
@@ -99,7 +100,9 @@ class Solver:
     def _conic(self, p: Params) -> Conic:
         P, q, A, b, G, h = self._data(p)
         cones = Cones(zero=b.shape[0], nonneg=h.shape[0])
-        return Conic(P, q, jnp.concatenate([A, G]), jnp.concatenate([b, h]), q[:0], cones)
+        data = Conic(P, q, jnp.concatenate([A, G]), jnp.concatenate([b, h]), q[:0], cones)
+        found = self._layout(p)
+        return data if found is None else split(data, found)
 
     @property
     def _equations(self) -> linear_system.Solver:

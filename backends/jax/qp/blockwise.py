@@ -113,9 +113,14 @@ def _regularity(data: Quadratic, y: Point, fixed: Fixed, own: Array) -> Array:
     weak = jnp.any(inequality & seen & touching & idle)
     active = ~inequality | (_rows(y.eq.shape[0], fixed.active) | touching) & seen
     code = jnp.where(weak, DerivativeStatus.WEAKLY_ACTIVE.code, DerivativeStatus.REGULAR.code)
-    code = jnp.where(_flat(P, E, active, own), DerivativeStatus.SINGULAR.code, code)
-    code = jnp.where(_dependent(P, E, active), DerivativeStatus.DEPENDENT_CONSTRAINTS.code, code)
-    return code.astype(jnp.int8)
+    dependent, singular = rank_defects_in_blocks(P, E, active, own)
+    code = jnp.where(singular, DerivativeStatus.SINGULAR.code, code)
+    return jnp.where(dependent, DerivativeStatus.DEPENDENT_CONSTRAINTS.code, code).astype(jnp.int8)
+
+
+def rank_defects_in_blocks(P: Square, E: matrix.Wide, active: Array, own: Array) -> tuple[Array, Array]:
+    """See `regular.rank_defects`."""
+    return _dependent(P, E, active), _flat(P, E, active, own)
 
 
 def _flat(P: Square, E: matrix.Wide, active: Array, own: Array) -> Array:

@@ -7,6 +7,7 @@ unknown (a bound) is kept by its one entry.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeAlias
 
 import jax
@@ -38,6 +39,8 @@ class Layout:
     single_rows: Index
     """Rows that see one unknown, or none."""
     single_columns: Index
+    first: Index
+    """[rows], the first block that a row sees."""
 
     @property
     def count(self) -> int:
@@ -53,6 +56,11 @@ class Layout:
         after = np.concatenate([self.place[1:], np.full_like(self.place[:1], self.unknowns)])
         return np.concatenate([self.place, after], axis=1)
 
+    @property
+    def single_spots(self) -> Index:
+        """Where rows of one unknown have their entry among those of their block."""
+        return self.spot[self.single_columns] - self.size * self.first[self.single_rows]
+
 
 jax.tree_util.register_static(Layout)
 
@@ -65,14 +73,30 @@ def layout(found: Partition, E: Index, cones: Index | None = None) -> Layout:
     for k, members in enumerate(found.blocks):
         place[k, : len(members)] = members
         block[list(members)] = k
-    spot = np.zeros(n, int)
-    spot[place[place < n]] = np.flatnonzero(place.ravel() < n)
     together = np.arange(m) if cones is None else np.asarray(cones)
     seen = np.where(E, block, count)
     first = np.full(m + 1, count)
     np.minimum.at(first, together, seen.min(axis=1, initial=count))
     first = np.where(first[together] < count, first[together], 0)
     alone = (E.sum(axis=1) <= 1) & (np.bincount(together, minlength=m + 1)[together] == 1)
+    columns = np.where(E.any(axis=1), E.argmax(axis=1), place[0, 0])
+    return _arranged(n, place, first, alone, columns)
+
+
+@cache
+def reordered(given: Layout, rows: tuple[int, ...]) -> Layout:
+    """That of a matrix of these rows, some of them twice, none or all of a cone."""
+    columns, alone = np.zeros(given.rows, int), np.zeros(given.rows, bool)
+    columns[given.single_rows], alone[given.single_rows] = given.single_columns, True
+    index = np.asarray(rows, int)
+    return _arranged(given.unknowns, given.place, given.first[index], alone[index], columns[index])
+
+
+def _arranged(n: int, place: Index, first: Index, alone: Index, columns: Index) -> Layout:
+    """Each row by the first block it sees, and if it sees one unknown alone, by that."""
+    count, m = place.shape[0], len(first)
+    spot = np.zeros(n, int)
+    spot[place[place < n]] = np.flatnonzero(place.ravel() < n)
     wide_rows, single_rows = np.flatnonzero(~alone), np.flatnonzero(alone)
     order = wide_rows[np.argsort(first[wide_rows], kind="stable")]
     counts = np.bincount(first[order], minlength=count)
@@ -81,8 +105,9 @@ def layout(found: Partition, E: Index, cones: Index | None = None) -> Layout:
     wide[first[order], np.arange(len(order)) - starts[first[order]]] = order
     spots = np.zeros(m + 1, int)
     spots[wide.ravel()] = np.arange(wide.size)
-    columns = E[single_rows].argmax(axis=1) if n else np.zeros(0, int)
-    return Layout(n, m, place, spot, wide, wide_rows, spots[wide_rows], single_rows, columns)
+    return Layout(
+        n, m, place, spot, wide, wide_rows, spots[wide_rows], single_rows, columns[single_rows], first
+    )
 
 
 @jax.tree_util.register_dataclass
@@ -174,6 +199,13 @@ class Rows:
         single = rows[self.layout.single_rows] * self.single * columns[self.layout.single_columns]
         return Rows(wide, single, self.layout)
 
+    def local(self) -> Array:
+        """[m, 2 b]: each row's entries at the two blocks that it sees."""
+        layout, width = self.layout, 2 * self.layout.size
+        found = jnp.zeros((layout.rows, width), self.dtype)
+        found = found.at[layout.wide_rows].set(self.wide.reshape(-1, width)[layout.wide_spots])
+        return found.at[layout.single_rows, layout.single_spots].set(self.single)
+
     def row_sizes(self) -> Array:
         sizes = jnp.max(jnp.abs(self.wide), axis=2, initial=0).ravel()
         found = (
@@ -199,7 +231,7 @@ class Rows:
         alone = alone.at[layout.single_columns].add(weights[layout.single_rows] * self.single**2)
         diagonal = _paired(layout, alone)[:, :b]
         eye = jnp.eye(b, 2 * b, dtype=self.dtype)
-        return Symmetric(right + diagonal[:, :, None] * eye, layout)
+        return Symmetric(right + diagonal[:, :, None] * eye, beside.layout)
 
 
 @dataclass(frozen=True)
@@ -224,6 +256,10 @@ def symmetric(P: Array, layout: Layout) -> Symmetric:
 def rows(E: Array, layout: Layout) -> Rows:
     """From the whole matrix [m, n]."""
     return Rows(_entries(E, layout.wide, layout.pairs), E[layout.single_rows, layout.single_columns], layout)
+
+
+def from_local(local: Array, layout: Layout) -> Rows:
+    return Rows(_taken(local, layout.wide), local[layout.single_rows, layout.single_spots], layout)
 
 
 def placed(layout: Layout, x: Array) -> Array:

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from declarative.backends.jax.forms import Quadratic
+from declarative.backends.jax.forms import Cones, Quadratic
 from declarative.backends.jax.structure.blocks import Layout, layout
 from declarative.backends.jax.structure.partition import (
     iteration_cost,
@@ -55,4 +55,10 @@ def _sides(data: Any) -> tuple[Any, ...]:
 
 
 def _rows(data: Any) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any] | None]:
-    return np.concatenate(_sides(data)), None
+    """All rows, and for each the number of its cone, where that has others."""
+    if isinstance(data, Quadratic):
+        return np.concatenate(_sides(data)), None
+    cones: Cones = data.cones
+    triangles = [order * (order + 1) // 2 for order in cones.psd]
+    sizes = [1] * (cones.zero + cones.nonneg) + [*cones.soc, *triangles] + [3] * (cones.exp + cones.power)
+    return data.A, np.repeat(np.arange(len(sizes)), sizes)

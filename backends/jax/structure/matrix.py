@@ -79,6 +79,11 @@ def solve(factor: Factor, rhs: Array) -> Array:
     return blocks.flat(factor.layout, elimination.solve(factor.factor, blocks.placed(factor.layout, rhs)))
 
 
+def nothing(matrix: Square) -> Factor:
+    """A factor of zeros."""
+    return jax.tree.map(jnp.zeros_like, jax.eval_shape(lambda: factorised(matrix, 1.0)))
+
+
 def definite(factor: Factor) -> Array:
     """Whether the matrix was positive definite."""
     kept = factor if isinstance(factor, Array) else factor.factor.inverse

@@ -217,10 +217,10 @@ CALLS = set(
 ZERO_AT_ZERO = set(
     """
     neg convert_element_type abs sign sqrt square cbrt sin tan tanh sinh asin asinh atan atanh expm1 log1p floor
-    ceil round erf copy copy_p real reduce_precision stop_gradient div optimization_barrier
+    ceil round erf copy copy_p real reduce_precision stop_gradient div scatter_mul scatter-mul
     """.split()
 )
-"""Zero where their first argument is: a quotient, too."""
+"""Zero where their first argument is: a quotient, and what is multiplied in places, too."""
 JOINED: dict[str, Callable[..., Arr]] = {
     "mul": np.logical_and,
     "add": np.logical_or,
@@ -233,6 +233,7 @@ INDEXED: dict[str, slice] = {
     "gather": slice(1, 2),
     "scatter": slice(1, 2),
     "scatter-add": slice(1, 2),
+    "scatter_add": slice(1, 2),
     "dynamic_slice": slice(1, None),
     "dynamic_update_slice": slice(2, None),
 }

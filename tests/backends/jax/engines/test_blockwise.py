@@ -63,17 +63,23 @@ def parameters(seed: int = 0, **changed: Any) -> tuple[Any, ...]:
     return tuple(jnp.asarray(value, jnp.float64) for value in (found | changed).values())
 
 
+def eager(patch: pytest.MonkeyPatch) -> None:
+    """Blocks always, and small ones."""
+    patch.setattr(partition, "GAIN", 0.0)
+    patch.setattr(partition, "START", 1.0)
+
+
 @pytest.fixture
 def solvers(monkeypatch: pytest.MonkeyPatch) -> tuple[interior_point.Solver, interior_point.Solver]:
     """In blocks, and dense."""
     split, whole = interior_point.Solver(control), interior_point.Solver(control)
-    with monkeypatch.context() as patch:
-        patch.setattr(partition, "GAIN", 0.0)
-        assert split._layout(parameters()) is not None
     single = jax.tree.map(lambda leaf: leaf.astype(jnp.float32), parameters())
     with monkeypatch.context() as patch:
-        patch.setattr(partition, "GAIN", 0.0)
-        assert split._layout(single) is not None
+        eager(patch)
+        for p in (parameters(), single):
+            found = split._layout(p)
+            assert found is not None
+            assert found.count > 2
     assert whole._layout(parameters()) is None  # it is small
     return split, whole
 
@@ -139,7 +145,7 @@ def test_single_precision(solvers: Any) -> None:
 
 
 def test_dependent_rows_and_flat_directions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(partition, "GAIN", 0.0)
+    eager(monkeypatch)
 
     def twice(p: Any) -> Quadratic:
         data = control(p[:-1])
