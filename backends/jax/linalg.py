@@ -17,6 +17,8 @@ from declarative.layer.devices import by_platform
 
 T = TypeVar("T")
 
+HALVINGS = 30  # of an interval around an eigenvalue
+BISECTED = 16  # orders up to which these are faster than all eigenvalues
 SMALL = 10  # matrices up to this order are safe, and faster, as a batch on every device
 
 
@@ -125,6 +127,16 @@ def forward(factor: Array, rhs: Array, transposed: bool = False) -> Array:
     return solved if rhs.ndim == 2 else solved[:, 0]
 
 
+def gram(rows: Array) -> Array:
+    """rows' rows. A copy of the transpose pays: XLA's product of it is the faster one on the CPU."""
+    return lax.optimization_barrier(rows.T) @ rows
+
+
+def times(matrix: Array, columns: Array) -> Array:
+    """matrix @ columns for few columns, one after the other: products with vectors need no copies."""
+    return jnp.stack([matrix @ v for v in columns.T], axis=1)
+
+
 @elementwise
 def lu_factor(matrix: Array) -> tuple[Array, Array]:
     return jax.scipy.linalg.lu_factor(matrix)
@@ -147,6 +159,36 @@ def _eigh(matrix: Array) -> tuple[Array, Array]:
 
 
 _eigh_each = elementwise(_eigh)
+
+
+def least_eigenvalue(matrix: Array) -> Array:
+    """Of each symmetric matrix of a batch [count, k, k], or a little less."""
+    if not 1 < matrix.shape[-1] <= BISECTED:
+        return jax.vmap(eigh)(matrix)[0][:, 0]
+    return by_platform(matrix, cpu=_bisected, default=lambda matrix: jax.vmap(eigh)(matrix)[0][:, 0])
+
+
+def _bisected(matrix: Array) -> Array:
+    """By bisection on the pivots of the tridiagonal form (Barth, Martin and Wilkinson, 1967)."""
+    _, diagonal, beside, _ = lax.linalg.tridiagonal(matrix)
+    d, squares = diagonal.T, (beside * beside).T
+    squares = jnp.concatenate([jnp.zeros_like(d[:1]), squares])
+    reach = jnp.max(jnp.sum(jnp.abs(matrix), axis=2), axis=1)
+
+    def halve(_: Array, ends: tuple[Array, Array]) -> tuple[Array, Array]:
+        low, high = ends
+        middle = (low + high) / 2
+
+        def pivot(i: Array, carry: tuple[Array, Array]) -> tuple[Array, Array]:
+            last, least = carry
+            new = d[i] - middle - squares[i] / last
+            return new, jnp.minimum(least, new)
+
+        one = jnp.ones_like(middle)
+        negative = ~(lax.fori_loop(0, d.shape[0], pivot, (one, one))[1] > 0)
+        return jnp.where(negative, low, middle), jnp.where(negative, middle, high)
+
+    return lax.fori_loop(0, HALVINGS, halve, (-reach, reach))[0]
 
 
 @elementwise

@@ -103,6 +103,12 @@ class Printer:
                 # The square of a length is smooth where the length is not.
                 atom = "sum_squares" if node.type.shape == () and length.type.shape else "square"
                 return ATOMS[atom].jax.format(self.text(length, block))
+            case ir.Apply(atom="trace", args=(ir.Apply(atom="matmul", args=factors) as product,)) if (
+                id(product) not in self.shared and block.find(product) is None
+            ):
+                # Of the product nothing but the diagonal is needed.
+                first, second = (self.text(factor, block) for factor in factors)
+                return f"jnp.tensordot({first}, {second}.T, 2)"
             case ir.Apply(atom=atom, args=args, attrs=attrs):
                 operands = [self.text(arg, block) for arg in args]
                 settings = {name: self.setting(value, block) for name, value in attrs}

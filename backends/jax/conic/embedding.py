@@ -27,6 +27,7 @@ PATIENCE = 20  # steps without a better point before giving up,
 ENOUGH = 2  # and where the tolerance is met
 FAIR = 1e-8  # residual of a certificate that is believed where there is no solution
 FRACTION = 0.99  # of the way to the boundary
+ACCURACY = 1e-5  # of a direction, relative to the error of the point that it leaves
 SHRINK = 0.9
 TRIES = 100
 
@@ -123,7 +124,8 @@ def _start(problem: Scaled, cones: tuple[Cone, ...]) -> Iterate:
 
 
 def _advance(problem: Scaled, cones: tuple[Cone, ...], state: State) -> State:
-    moved, length = _step(problem, cones, state.now, state.products, state.delta)
+    accuracy = ACCURACY * jnp.minimum(state.error, 1)
+    moved, length = _step(problem, cones, state.now, state.products, state.delta, accuracy)
     healthy = jnp.isfinite(length) & jnp.all(jnp.isfinite(moved.x)) & jnp.all(jnp.isfinite(moved.z))
     now = _choose(healthy, moved, state.now)
     products = _products(problem, now)
@@ -153,7 +155,12 @@ def _products(problem: Scaled, now: Iterate) -> Products:
 
 
 def _step(
-    problem: Scaled, cones: tuple[Cone, ...], now: Iterate, products: Products, delta: Array
+    problem: Scaled,
+    cones: tuple[Cone, ...],
+    now: Iterate,
+    products: Products,
+    delta: Array,
+    accuracy: Array,
 ) -> tuple[Iterate, Array]:
     P, q, A, b = problem.P, problem.q, problem.A, problem.b
     zero = problem.cones.zero
@@ -162,7 +169,7 @@ def _step(
     mu = (s @ z + tau * kappa) / degree
     pairs = list(zip(split(cones, s[zero:]), split(cones, z[zero:]), strict=True))
     scalings = [cone.scaling(*pair, mu, delta) for cone, pair in zip(cones, pairs, strict=True)]
-    solve = kkt.factorised(problem, cones, scalings, delta)
+    solve = kkt.factorised(problem, cones, scalings, delta, accuracy)
     xi, curved = x / tau, products.Px / tau
     r_x = products.Px + products.Az + q * tau
     r_z = products.Ax + s - b * tau

@@ -19,10 +19,11 @@ from declarative.backends.jax.conic import blockwise
 from declarative.backends.jax.conic.cones.cone import Cone
 from declarative.backends.jax.conic.product import mapped
 from declarative.backends.jax.conic.scaling import Scaled
+from declarative.backends.jax.linalg import times
 from declarative.backends.jax.structure.blocks import Rows
 
 REFINEMENTS = 6
-ENOUGH = 16  # refinement ends at a residual of so many eps
+ENOUGH = 16  # a residual of so many eps is as small as it gets
 
 
 class Solution(NamedTuple):
@@ -33,15 +34,26 @@ class Solution(NamedTuple):
     energy: Array  # [k], z'(H + delta) z
 
 
+class _Point(NamedTuple):
+    """Columns."""
+
+    x: Array  # [n, k]
+    whitened: Array  # [kept - zero, k], N'^-1 z
+    z: Array  # [kept, k]
+
+
 class Residual(NamedTuple):
     slope: Array  # [k, n]
     zero: Array  # [k, zero]
 
 
 def factorised(
-    problem: Scaled, cones: tuple[Cone, ...], scalings: list[Any], delta: Array
+    problem: Scaled, cones: tuple[Cone, ...], scalings: list[Any], delta: Array, accuracy: Array
 ) -> Callable[[Array, Array], Solution]:
-    """A function that solves for right-hand sides that are the rows of r [k, n] and t [k, kept]."""
+    """A function that solves for right-hand sides that are the rows of r [k, n] and t [k, kept].
+
+    Refinement ends at a residual of `accuracy`, relative to the size of the point.
+    """
     zero, n = problem.cones.zero, problem.q.shape[0]
 
     def whiten(v: Array) -> Array:
@@ -54,57 +66,55 @@ def factorised(
         blocks = blockwise.factorised(problem.P, problem.A, zero, delta, whiten, unwhiten)
         return lambda r, t: Solution(*blocks(r, t))
     assert isinstance(problem.P, Array)
-    M = jnp.concatenate([problem.P, problem.A])
     E, G = problem.A[:zero], problem.A[zero:]
     B = whiten(G)
     # E'E does not change the solution and keeps the matrix definite in directions that only E sees.
-    H = problem.P + delta * jnp.eye(n, dtype=delta.dtype) + B.T @ B
-    L = linalg.cholesky(H + E.T @ E if zero else H)
+    H = problem.P + delta * jnp.eye(n, dtype=delta.dtype) + linalg.gram(B)
+    L = linalg.cholesky(H + linalg.gram(E) if zero else H)
     Y = linalg.forward(L, E.T) if zero else E.T
-    S = linalg.cholesky(Y.T @ Y + delta * jnp.eye(zero, dtype=delta.dtype)) if zero else H
+    S = linalg.cholesky(linalg.gram(Y) + delta * jnp.eye(zero, dtype=delta.dtype)) if zero else H
 
     def approximate(rhs: Residual) -> tuple[Array, Array]:
         """Columns (x, multipliers of the zero rows)."""
         r, a = rhs.slope.T, rhs.zero.T
         if not zero:
             return linalg.cholesky_solve(L, r), a
-        lifted = linalg.forward(L, r + E.T @ a)
-        y = linalg.cholesky_solve(S, Y.T @ lifted - a)
-        return linalg.forward(L, lifted - Y @ y, transposed=True), y
+        lifted = linalg.forward(L, r + times(E.T, a))
+        y = linalg.cholesky_solve(S, times(Y.T, lifted) - a)
+        return linalg.forward(L, lifted - times(Y, y), transposed=True), y
 
     def solve(r: Array, t: Array) -> Solution:
         a, g = t[:, :zero], whiten(t[:, zero:].T)
 
-        def completed(x: Array, y: Array) -> tuple[Solution, Residual, Array]:
-            """The multipliers of the cones' rows, the residuals of the other equations, and their size."""
-            whitened = B @ x - g
-            z = jnp.concatenate([y, unwhiten(whitened)]).T
-            left = Residual(r - jnp.concatenate([x.T, z], axis=1) @ M, a - x.T @ E.T)
-            scale = _largest(r) + _largest(x.T) + _largest(z)
-            size = jnp.max(jnp.maximum(_largest(left.slope), _largest(left.zero)) / scale)
-            return Solution(x.T, z, jnp.sum(whitened * whitened, axis=0)), left, size
+        def judged(point: _Point) -> tuple[Residual, Array]:
+            """The residuals of the equations but the cones', and their size."""
+            x, z = point.x, point.z
+            left = Residual(r - times(problem.P, x).T - times(problem.A.T, z).T, a - times(E, x).T)
+            scale = _largest(r) + _largest(x.T) + _largest(z.T)
+            return left, jnp.max(jnp.maximum(_largest(left.slope), _largest(left.zero)) / scale)
 
         def going(carry: Any) -> Array:
-            step, _, _, _, error, previous = carry
+            step, _, _, error, previous = carry
             return (step < REFINEMENTS) & ~(error >= previous / 2) & (error > floor)
 
         def improve(carry: Any) -> Any:
-            step, (x, y), solution, left, error, _ = carry
+            step, point, left, error, _ = carry
             dx, dy = approximate(left)
-            moved = x + dx, y + dy
-            found = completed(*moved)
-            new, old = (moved, *found), ((x, y), solution, left, error)
-            better = (found[2] < error) | (step == 0)
-            kept = jax.tree.map(lambda one, other: jnp.where(better, one, other), new, old)
-            return step + 1, *kept, error
+            dw = times(B, dx)
+            # A multiplier as a sum of ever smaller steps: that of x as a whole is the difference of large numbers.
+            dz = jnp.concatenate([dy, unwhiten(dw)])
+            moved = _Point(point.x + dx, point.whitened + dw, point.z + dz)
+            new, old = (moved, *judged(moved)), (point, left, error)
+            better = (new[2] < error) | (step == 0)
+            return step + 1, *jax.tree.map(lambda a, b: jnp.where(better, a, b), new, old), error
 
-        floor = ENOUGH * float(jnp.finfo(r.dtype).eps)
+        floor = jnp.maximum(accuracy, ENOUGH * float(jnp.finfo(r.dtype).eps))
         one = jnp.ones_like(delta)
-        empty = Solution(jnp.zeros_like(r), jnp.zeros_like(t), jnp.zeros_like(r[:, 0]))
-        first = Residual(r + (B.T @ g).T, a)
-        point = jnp.zeros_like(r.T), jnp.zeros_like(a.T)
-        carry = jnp.zeros_like(one, dtype=jnp.int32), point, empty, first, one, jnp.inf * one
-        return lax.while_loop(going, improve, carry)[2]
+        start = _Point(jnp.zeros_like(r.T), -g, jnp.concatenate([jnp.zeros_like(a.T), -unwhiten(g)]))
+        first = Residual(r + times(B.T, g).T, a)
+        carry = jnp.zeros_like(one, dtype=jnp.int32), start, first, one, jnp.inf * one
+        point = lax.while_loop(going, improve, carry)[1]
+        return Solution(point.x.T, point.z.T, jnp.sum(point.whitened * point.whitened, axis=0))
 
     return solve
 

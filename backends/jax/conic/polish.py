@@ -24,7 +24,8 @@ from declarative.backends.jax.structure.matrix import Factor, Square, Wide
 
 ROUNDS = 12
 PATIENCE = 3
-ROUNDED = 16  # an error below so many eps is rounding
+ACCURACY = 1e-7  # of a step: the next one mends the rest
+ROUNDED = 128  # an error below so many eps is rounding
 
 
 class Program(NamedTuple):
@@ -109,7 +110,7 @@ def step(problem: Program, linear: System, x: Array, pairs: Pairs) -> tuple[Arra
     """Newton's step (dx, ds, dz)."""
     r, t = residuals(problem, x, pairs)
     turn = rotated(problem.cones, pairs.frame.basis, t)
-    (dx, dw), _ = system.solve(linear, -r[:, None], -turn[:, None])
+    (dx, dw), _ = system.solve(linear, -r[:, None], -turn[:, None], ACCURACY)
     dw, weight = dw[:, 0], pairs.frame.weight
     moves = unrotated(problem.cones, pairs.frame.basis, jnp.stack([-(1 - weight) * dw, weight * dw], 1))
     return dx[:, 0], moves[:, 0], moves[:, 1]

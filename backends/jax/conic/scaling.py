@@ -5,7 +5,8 @@ The rows of one second-order, semidefinite, exponential or power cone have one s
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import math
+from typing import NamedTuple, TypeAlias
 
 import jax.numpy as jnp
 from jax import Array, lax
@@ -20,6 +21,11 @@ from declarative.backends.jax.structure import matrix
 from declarative.backends.jax.structure.matrix import Square, Wide
 
 ROUNDS = 10
+BALANCED = 1.25  # a round that scales nothing by more is the last
+
+
+_Sweep: TypeAlias = tuple[Array, Array, Array, Array]
+"""How many there were, the logarithm of the last one's largest factor, scales of columns and of rows."""
 
 
 class Scaled(NamedTuple):
@@ -47,15 +53,22 @@ def equilibrated(data: Conic) -> Scaled:
     """Ruiz' iteration on the matrix [P A'; A 0], then the objective by its largest coefficient."""
     A, b = _kept(data)
 
-    def sweep(_: int, scales: tuple[Array, Array]) -> tuple[Array, Array]:
-        columns, rows = scales
+    def sweep(carry: _Sweep) -> _Sweep:
+        count, _, columns, rows = carry
         inner = matrix.scaled_rows(rows, A, columns)
         outer = matrix.column_sizes(matrix.scaled_square(data.P, columns))
         tallest = jnp.maximum(outer, matrix.column_sizes(inner))
         widest = _alike(data.cones, data.alpha, matrix.row_sizes(inner))
-        return columns * inverse_root(tallest), rows * inverse_root(widest)
+        first, second = inverse_root(tallest), inverse_root(widest)
+        change = jnp.max(jnp.abs(jnp.log(jnp.concatenate([first, second]))))
+        return count + 1, change, columns * first, rows * second
 
-    columns, rows = lax.fori_loop(0, ROUNDS, sweep, (jnp.ones_like(data.q), jnp.ones_like(b)))
+    def going(carry: _Sweep) -> Array:
+        return (carry[0] < ROUNDS) & (carry[1] > math.log(BALANCED))
+
+    one = jnp.ones_like(data.q)
+    start = jnp.int32(0), jnp.inf * one[0], one, jnp.ones_like(b)
+    *_, columns, rows = lax.while_loop(going, sweep, start)
     curved = jnp.mean(matrix.column_sizes(matrix.scaled_square(data.P, columns)))
     size = jnp.maximum(curved, jnp.max(jnp.abs(columns * data.q)))
     return scaled(data, columns, rows, jnp.where(size > 0, 1 / jnp.where(size > 0, size, 1), 1))

@@ -8,7 +8,9 @@ of weight 0 give their own w, those between add the curvature of their cone's bo
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import operator
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -37,23 +39,26 @@ def factorised(P: Square, B: Wide, weight: Array) -> System:
     return System(P, B, weight, matrix.factorised(H, delta))
 
 
-def solve(system: System, r: Array, t: Array) -> tuple[tuple[Array, Array], Array]:
-    """Columns (x, w), and the largest relative residual left."""
+def solve(system: System, r: Array, t: Array, accuracy: float = 0.0) -> tuple[tuple[Array, Array], Array]:
+    """Columns (x, w), and the largest relative residual left, of which `accuracy` is enough."""
     P, B, weight, factor = system
     _, rho = _lifts(P.dtype)
     weight = weight[:, None]
     rest = 1 - weight + rho * weight
+    enough = max(0.25, accuracy / float(jnp.finfo(P.dtype).eps))
+    few = isinstance(B, Array) and r.shape[1] == 1
+    times: Callable[[Any, Array], Array] = linalg.times if few else operator.matmul
 
     def exact(point: tuple[Array, Array]) -> tuple[Array, Array]:
         x, w = point
-        return P @ x + B.T @ (weight * w), B @ x - (1 - weight) * w
+        return times(P, x) + times(B.T, weight * w), times(B, x) - (1 - weight) * w
 
     def approximate(rhs: tuple[Array, Array]) -> tuple[Array, Array]:
         r, t = rhs
-        x = matrix.solve(factor, r + B.T @ (weight / rest * t))
-        return x, (B @ x - t) / rest
+        x = matrix.solve(factor, r + times(B.T, weight / rest * t))
+        return x, (times(B, x) - t) / rest
 
-    return linalg.refined(exact, approximate, (r, t), REFINEMENTS)
+    return linalg.refined(exact, approximate, (r, t), REFINEMENTS, enough)
 
 
 def least_norm(system: System, r: Array, t: Array) -> tuple[Array, Array]:

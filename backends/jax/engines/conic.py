@@ -32,7 +32,7 @@ from declarative.backends.jax.structure.matrix import Factor
 from declarative.layer.contract import Params, Point, Root, SolveOptions
 
 MAX_ITER = 100
-ROUGH = 1e-4, 1e-6  # residuals from which the polish mostly arrives
+ROUGH = 1e-3, 1e-5  # residuals from which the polish mostly arrives
 ROUNDED = 1e4  # a residual below so many eps is rounding error
 
 
@@ -129,13 +129,11 @@ def _solve(data: Conic, tol: Array, max_iter: Array) -> Root:
         x, z, s = scaling.restored(problem, found.x, found.z, found.s)
         polished = polish.polish(program, found.x, scales.rows * s, problem.cost * z / scales.rows)
         pairs = polished.pairs
-        xs = jnp.stack([scales.columns * polished.x, x])
-        ss = jnp.stack([pairs.s / scales.rows, s])
-        zs = jnp.stack([scales.rows * pairs.z / problem.cost, z])
-        residuals = jax.vmap(lambda *point: optimality.residual(clean, *point))(xs, ss, zs)
-        residuals = jnp.where(jnp.isfinite(residuals), residuals, jnp.inf)
-        pick = jnp.argmin(residuals)
-        best = xs[pick], zs[pick], pairs, polished.factor, residuals[pick], found.steps
+        rough = x, s, z
+        new = scales.columns * polished.x, pairs.s / scales.rows, scales.rows * pairs.z / problem.cost
+        error, other = (_finite(optimality.residual(clean, *point)) for point in (new, rough))
+        x, _, z = (jnp.where(error <= other, a, b) for a, b in zip(new, rough, strict=True))
+        best = x, z, pairs, polished.factor, jnp.minimum(error, other), found.steps
         return state, _Attempt(*best, found.infeasible, found.unbounded)
 
     once = jax.jit(attempt, inline=True)  # traced once for its shapes and for the loop
@@ -154,6 +152,10 @@ def _solve(data: Conic, tol: Array, max_iter: Array) -> Root:
     proofs = last.infeasible, last.unbounded
     status = iteration.certified(valid, last.residual, tol, convex(problem.P), *proofs)
     return Root(y, derivative.fixed(program, last.pairs, last.factor), status, last.steps, last.residual)
+
+
+def _finite(residual: Array) -> Array:
+    return jnp.where(jnp.isfinite(residual), residual, jnp.inf)
 
 
 def _checked(data: Conic) -> tuple[Array, Conic]:

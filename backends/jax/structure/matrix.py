@@ -60,7 +60,7 @@ def gram(P: Square, E: Wide, weights: Array) -> Square:
     """P + E' diag(weights) E."""
     if isinstance(P, Array):
         assert isinstance(E, Array)
-        return P + E.T @ (weights[:, None] * E)
+        return P + linalg.gram(jnp.sqrt(weights)[:, None] * E)
     assert isinstance(E, Rows)
     return E.gram(weights, P)
 

@@ -28,7 +28,7 @@ class Cone(Protocol):
         """The pair (s, z) with s = -grad f*(z) that is farthest inside, of the dtype of `like`."""
 
     def scaling(self, s: Array, z: Array, mu: Array, delta: Array) -> Any:
-        """N with N'N = (H + delta)^-1, as factors; H is positive definite and H z = s."""
+        """N with N'N = (H + delta)^-1, as factors; H is positive definite and H z = s. Matrices take no delta."""
 
     def whitened(self, scaling: Any, v: Array) -> Array:
         """N v of a matrix."""
@@ -54,7 +54,7 @@ class Symmetric(Cone, Protocol):
     """A cone of squares: along a direction its determinants are products over a spectrum."""
 
     def spectrum(self, scaling: Any, s: Array, z: Array, ds: Array, dz: Array) -> Array:
-        """Eigenvalues e: s + t ds is inside as long as 1 + t e > 0, and so is z + t dz; all in one vector."""
+        """Eigenvalues e, or the least: s + t ds is inside as long as 1 + t e > 0, and so is z + t dz."""
 
     def product(self, v: Array, w: Array) -> Array:
         """The Jordan product of vectors."""

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import Array, lax
+from jax import Array
 
 from declarative.backends.jax import linalg
 
@@ -19,10 +19,7 @@ from declarative.backends.jax import linalg
 class Scaling(NamedTuple):
     R: Array  # [count, k, k]
     inverse: Array  # [count, k, k], of R
-    G: Array  # [count, k, k]
     point: Array  # [count, k]
-    vectors: Array  # [count, k, k], eigenvectors of G as columns
-    roots: Array  # [count, k, k], eigenvalues of N, which acts on vectors' v vectors entry by entry
 
 
 @dataclass(frozen=True)
@@ -52,17 +49,14 @@ class Semidefinite:
         root = jnp.sqrt(point)[:, None, :]
         R = (L @ V) / root
         inverse = _t(M @ (K @ V) / (point[:, None, :] * root))
-        G = R @ _t(R)
-        values, vectors = jax.vmap(linalg.eigh)(G)
-        roots = lax.rsqrt(jnp.maximum(values[:, :, None] * values[:, None, :], 0) + delta)
-        return Scaling(R, inverse, G, point, vectors, roots)
+        return Scaling(R, inverse, point)
 
     def whitened(self, scaling: Scaling, v: Array) -> Array:
-        return (self._turned(scaling.vectors, v) * scaling.roots[..., None]).reshape(v.shape)
+        """R^-1 v R^-T."""
+        return self._turned(scaling.inverse, v).reshape(v.shape)
 
     def unwhitened(self, scaling: Scaling, v: Array) -> Array:
-        weighted = v.reshape(*scaling.roots.shape, -1) * scaling.roots[..., None]
-        turned = self._turned(_t(scaling.vectors), weighted)
+        turned = self._turned(_t(scaling.inverse), v)
         # What rounding leaves beside the symmetric part would grow: no equation sees it.
         return ((turned + jnp.swapaxes(turned, 1, 2)) / 2).reshape(v.shape)
 
@@ -77,7 +71,7 @@ class Semidefinite:
         root = jnp.sqrt(scaling.point)
         both = jnp.concatenate(self._scaled(scaling, ds, dz))
         weights = jnp.tile(root[:, :, None] * root[:, None, :], (2, 1, 1))
-        return jax.vmap(linalg.eigh)(_symmetric(both / weights))[0].ravel()
+        return linalg.least_eigenvalue(_symmetric(both / weights))
 
     def product(self, v: Array, w: Array) -> Array:
         return _symmetric(self._shaped(v) @ self._shaped(w)).ravel()
@@ -97,10 +91,10 @@ class Semidefinite:
         return inverse @ self._shaped(ds) @ _t(inverse), _t(R) @ self._shaped(dz) @ R
 
     def _turned(self, Q: Array, v: Array) -> Array:
-        """Q'v Q for the columns of v, [count, k, k, columns]."""
-        half = _t(Q) @ v.reshape(self.count, self.order, -1)
+        """Q v Q' for the columns of v, [count, k, k, columns]."""
+        half = Q @ v.reshape(self.count, self.order, -1)
         blocks = half.reshape(self.count, self.order, self.order, -1)
-        return jnp.einsum("cijn,cjl->ciln", blocks, Q)
+        return jnp.einsum("cijn,clj->ciln", blocks, Q)
 
 
 def _t(v: Array) -> Array:
