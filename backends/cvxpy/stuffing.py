@@ -158,8 +158,15 @@ def stuffed(problem: Any, gp: bool = False, canon_backend: str | None = None) ->
     return Stuffed(_quadratic(form.P, n), q, A, b, r, cones, columns, form.total_param_size, chain, inverse)
 
 
+def takes_forms() -> bool:
+    """Whether this cvxpy takes parameters as matrices of quadratic forms: from version 1.9 on."""
+    from cvxpy.utilities import scopes
+
+    return hasattr(scopes, "quad_form_dpp_scope")
+
+
 def quadratic_forms() -> contextlib.AbstractContextManager[None]:
-    """Where cvxpy takes parameters as matrices of quadratic forms; versions before 1.9 never do."""
+    """Where cvxpy takes parameters as matrices of quadratic forms, if it does."""
     from cvxpy.utilities import scopes
 
     scope: Any = getattr(scopes, "quad_form_dpp_scope", contextlib.nullcontext)

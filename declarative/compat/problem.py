@@ -127,7 +127,7 @@ def _continuous(problem: Any) -> None:
 
 def _undisciplined(problem: Any, gp: bool) -> Diagnostic | None:
     """The first rule of cvxpy's that the problem breaks."""
-    from declarative.backends.cvxpy.stuffing import quadratic_forms
+    from declarative.backends.cvxpy.stuffing import quadratic_forms, takes_forms
 
     if gp:
         if not problem.is_dgp():
@@ -151,7 +151,9 @@ def _undisciplined(problem: Any, gp: bool) -> Diagnostic | None:
         where, text = _first(
             problem, lambda part: (part is problem.objective and objective) or part.is_dcp(dpp=True)
         )
-        advice = _FORMS if "quadform" in text.lower().replace("_", "") else _FUNCTIONS
+        advice = _FUNCTIONS
+        if "quadform" in text.lower().replace("_", ""):
+            advice = _FORMS if takes_forms() else _OLD.format(version=_version())
         return diagnostic("D701", None, where=where, text=text, help=advice)
     return None
 
@@ -172,6 +174,10 @@ _FUNCTIONS = (
 _FORMS = (
     "a matrix of parameters may stand in a quadratic form that is a term of the objective, declared PSD or NSD; "
     "elsewhere write `cp.sum_squares(root @ x)`, with P = root.T @ root"
+)
+_OLD = (
+    "cvxpy takes a matrix of parameters in a quadratic form from version 1.9 on, and this is {version}; write "
+    "`cp.sum_squares(root @ x)`, with P = root.T @ root"
 )
 
 

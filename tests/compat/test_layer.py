@@ -158,6 +158,15 @@ def test_what_quadratic_forms_may_not_hold() -> None:
         dc.from_cvxpy(inside)
 
 
+def test_an_older_cvxpy_is_named_where_it_is_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    from cvxpy.utilities import scopes
+
+    monkeypatch.delattr(scopes, "quad_form_dpp_scope", raising=False)
+    x, Q = cp.Variable(2), cp.Parameter((2, 2), PSD=True)
+    with pytest.raises(dc.ArgumentError, match="from version 1.9 on, and this is"):
+        dc.from_cvxpy(cp.Problem(cp.Minimize(cp.quad_form(x, Q)), [x >= 1]))
+
+
 # ---- failures ----------------------------------------------------------------------------------
 
 
