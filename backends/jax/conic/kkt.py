@@ -66,10 +66,11 @@ def factorised(
         blocks = blockwise.factorised(problem.P, problem.A, zero, delta, whiten, unwhiten)
         return lambda r, t: Solution(*blocks(r, t))
     assert isinstance(problem.P, Array)
-    E, G = problem.A[:zero], problem.A[zero:]
+    P, A = problem.P, problem.A
+    E, G = A[:zero], A[zero:]
     B = whiten(G)
     # E'E does not change the solution and keeps the matrix definite in directions that only E sees.
-    H = problem.P + delta * jnp.eye(n, dtype=delta.dtype) + linalg.gram(B)
+    H = P + delta * jnp.eye(n, dtype=delta.dtype) + linalg.gram(B)
     L = linalg.cholesky(H + linalg.gram(E) if zero else H)
     Y = linalg.forward(L, E.T) if zero else E.T
     S = linalg.cholesky(linalg.gram(Y) + delta * jnp.eye(zero, dtype=delta.dtype)) if zero else H
@@ -89,7 +90,7 @@ def factorised(
         def judged(point: _Point) -> tuple[Residual, Array]:
             """The residuals of the equations but the cones', and their size."""
             x, z = point.x, point.z
-            left = Residual(r - times(problem.P, x).T - times(problem.A.T, z).T, a - times(E, x).T)
+            left = Residual(r - times(P, x).T - times(A.T, z).T, a - times(E, x).T)
             scale = _largest(r) + _largest(x.T) + _largest(z.T)
             return left, jnp.max(jnp.maximum(_largest(left.slope), _largest(left.zero)) / scale)
 
