@@ -15,7 +15,7 @@ from declarative.errors import DeclError
 from declarative.layer import bind, run, values
 from declarative.layer.adapters import Traced, adapter
 from declarative.layer.batches import Batches
-from declarative.layer.call import Call, Oversized
+from declarative.layer.call import Call, Oversized, arrays
 from declarative.layer.key import Keys, spread
 from declarative.layer.options import Options
 from declarative.layer.program import Program
@@ -114,9 +114,15 @@ class Layer:
     def signature(self) -> str:
         return bind.signature(self.__name__, self._program.given)
 
-    def explain(self) -> str:
-        """Class, certificates, and each engine's answer with its reason."""
-        return self._program.explain()
+    def explain(self, *args: Any, **kwargs: Any) -> str:
+        """Class, certificates, and each engine's answer with its reason; with the arguments of a call, also how the
+        matrices of that size are factorised."""
+        if not args and not kwargs:
+            return self._program.explain()
+        layer, call = self._call(args, kwargs, full=False)
+        text = layer._program.explain()
+        matrices = run.matrices(call.module, call.structure, arrays(call.sources, call.given))
+        return text if matrices is None else f"{text}matrices        {matrices}\n"
 
     def latex(self) -> str:
         return self._program.latex()

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from declarative.layer import backward, implicit
@@ -140,6 +141,19 @@ def _element(module: Emitted, structure: Structure, options: Options, attempt: b
         return Result(values, jax.tree.map(jax.lax.stop_gradient, facts))
 
     return element
+
+
+def matrices(module: Emitted, structure: Structure, arrays: list[Any]) -> str | None:
+    """How the engine factorises matrices of such a call, in words; None where it does not say."""
+    describe = getattr(module.SOLVER, "describe", None)
+    if describe is None:
+        return None
+    count = len(structure.leads)
+    kinds = (np.result_type(array) for array in arrays[:count])
+    dtypes = [structure.solve_dtype if np.issubdtype(kind, np.floating) else kind for kind in kinds]
+    given = zip(arrays, structure.leads, dtypes, strict=True)
+    one = [jax.ShapeDtypeStruct(np.shape(array)[len(lead) :], dtype) for array, lead, dtype in given]
+    return str(describe(_params(tuple(one), structure)[0]))  # type: ignore[arg-type]
 
 
 def _params(arrays: tuple[Array, ...], structure: Structure) -> tuple[Params, tuple[Array, ...]]:

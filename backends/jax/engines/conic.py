@@ -75,6 +75,10 @@ class Solver:
         problem = polish.program(data, fixed.scales)
         return regular.regularity(problem, y.z / fixed.scales.columns, fixed.pairs, own)
 
+    def describe(self, p: Params) -> str:
+        """How matrices of such a size are factorised."""
+        return self._layout.describe(p)
+
     def smoothed(self, mu: float) -> Smoothed:
         """For `backward="smoothed(mu)"`."""
         return Smoothed(self, self._split, mu)

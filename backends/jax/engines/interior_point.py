@@ -93,6 +93,10 @@ class Solver:
             return blockwise.regularity(self._data(p), y, fixed, own)
         return derivative.regularity(self._data(p), y, fixed, own)
 
+    def describe(self, p: Params) -> str:
+        """How matrices of such a size are factorised."""
+        return self._layout.describe(p)
+
     def smoothed(self, mu: float) -> Smoothed:
         """For `backward="smoothed(mu)"`."""
         return Smoothed(self, self._conic, mu)

@@ -33,6 +33,13 @@ class Detector:
         leaves, tree = jax.tree.flatten(p)
         return self._found(tree, tuple((leaf.shape, leaf.dtype) for leaf in leaves))
 
+    def describe(self, p: Params) -> str:
+        """In words: dense matrices, or blocks."""
+        found = self(p)
+        if found is None:
+            return "dense"
+        return f"block-tridiagonal, {found.count} blocks of {found.size}"
+
     def _detected(self, tree: Any, leaves: tuple[tuple[tuple[int, ...], Any], ...]) -> Layout | None:
         p = jax.tree.unflatten(tree, [jax.ShapeDtypeStruct(*leaf) for leaf in leaves])
         shapes = jax.eval_shape(self._data, p)
