@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from declarative.backends.cvxpy.absolutes import Absolutes, absolutes
 from declarative.backends.cvxpy.cones import Matrix, Vector
 from declarative.backends.cvxpy.elimination import defined
 from declarative.backends.cvxpy.placing import Affine, Source, affine
@@ -68,10 +70,19 @@ class Canonical:
     dual: tuple[tuple[Recovered, ...] | None, ...]  # by its constraints, each by its dual variables
     gp: bool
     maximise: bool
+    absolutes: Absolutes | None  # where nothing else is left of the rows
 
     @property
     def n(self) -> int:
         return self.P.constant.shape[0]
+
+    @cached_property
+    def diagonal(self) -> Vector | None:
+        """Of P, for the unknowns that rows define; None where it is not diagonal there, or depends on parameters."""
+        k = self.n - self.factors.size
+        block = self.P.constant[k:, k:]
+        plain = not self.P.terms and not (block - np.diag(np.diag(block))).any()
+        return np.diag(block) if plain else None
 
     @property
     def quadratic(self) -> bool:
@@ -127,6 +138,7 @@ def canonical(problem: Any, parameters: Sequence[Any], gp: bool, canon_backend: 
         dual=tuple(None if parts is None else tuple(at(one, row) for one in parts) for parts in dual),
         gp=gp,
         maximise=isinstance(problem.objective, cp.Maximize),
+        absolutes=absolutes(form, mine, out),
     )
 
 

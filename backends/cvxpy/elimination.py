@@ -47,15 +47,20 @@ def defined(form: Stuffed, own: Indices) -> Defined:
     return Defined(A.columns[found], A.rows[found], A.factors[found])
 
 
-def reduced(data: Conic, factors: Vector) -> Conic:
-    """The program without its last unknowns and its first rows, as many as there are factors."""
+def reduced(data: Conic, factors: Vector, diagonal: Vector | None = None) -> Conic:
+    """The program without its last unknowns and its first rows, as many as there are factors.
+
+    `diagonal` is that of their block of P where it is diagonal and known before the data.
+    """
     k = factors.size
     if not k:
         return data
     n, cones = data.q.shape[0] - k, data.cones
     M, c = _map(data, factors)
     inner = data.P[n:, n:]
-    P = data.P[:n, :n] + M.T @ (inner @ M)
+    P = data.P[:n, :n] + M.T @ (
+        inner @ M if diagonal is None else jnp.asarray(diagonal[:, None], M.dtype) * M
+    )
     q = data.q[:n] + M.T @ (inner @ c + data.q[n:])
     fewer = Cones(cones.zero - k, cones.nonneg, cones.soc, cones.psd, cones.exp, cones.power)
     return Conic(P, q, data.A[k:, :n], data.b[k:], data.alpha, fewer)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -13,6 +13,7 @@ from jax import Array
 
 from declarative import ir
 from declarative.backends import engines
+from declarative.backends.cvxpy.absolutes import Absolutes, completed, smooth, weights
 from declarative.backends.cvxpy.canonical import Canonical
 from declarative.backends.cvxpy.elimination import reduced, restored
 from declarative.backends.jax import runtime as rt
@@ -70,7 +71,7 @@ def layer(form: Canonical, named: Named, options: Mapping[str, Any]) -> Layer:
         return layer(form, named, {**options, **changes})
 
     problem = _problem(named)
-    engine = "interior_point" if form.quadratic else "conic"
+    form, engine = _engine(form, options)
     emitted: Any = Functions(form, named, _solver(form))
     program = Program(
         problem=problem,
@@ -88,6 +89,14 @@ def layer(form: Canonical, named: Named, options: Mapping[str, Any]) -> Layer:
     return Layer(program, _options(problem, engine, options), again)
 
 
+def _engine(form: Canonical, options: Mapping[str, Any]) -> tuple[Canonical, str]:
+    """The engine, and the form without what it does not use."""
+    smoothed = str(options.get("backward", "")).startswith("smoothed")
+    if form.absolutes is not None and not smoothed:
+        return form, "proximal"
+    return replace(form, absolutes=None), "interior_point" if form.quadratic else "conic"
+
+
 # ---- what a layer asks of its problem ----------------------------------------------------------
 
 
@@ -100,7 +109,7 @@ class Functions:
     SOLVER: Any
 
     def size(self, p: Params) -> int:
-        return self.form.n - self.form.factors.size
+        return self.form.n - self.form.factors.size if self.form.absolutes is None else self.form.own
 
     def unpack(self, flat: Array, p: Params) -> tuple[Array, ...]:
         """All of the unknowns: no start is taken, which would need their names."""
@@ -121,7 +130,7 @@ class Functions:
 
     def objective(self, unknowns: tuple[Array, ...], p: Params) -> Array:
         rows = jnp.zeros(self.form.cones.rows - self.form.factors.size, unknowns[0].dtype)
-        z, _ = restored(conic(self.form, p), self.form.factors, unknowns[0], rows)
+        z, _ = self._restored(unknowns[0], rows, p)
         sources, kind = _sources(self.form, p)
         P, q, r = (part(sources, kind) for part in (self.form.P, self.form.q, self.form.r))
         value = z @ P @ z / 2 + q[:, 0] @ z + r[0, 0]
@@ -130,8 +139,13 @@ class Functions:
 
     def _whole(self, point: Point, p: Params) -> tuple[Array, Array]:
         """The unknowns and the multipliers as cvxpy has them."""
-        y = jnp.concatenate([point.eq, point.ineq])
-        return restored(conic(self.form, p), self.form.factors, point.z, y)
+        return self._restored(point.z, jnp.concatenate([point.eq, point.ineq]), p)
+
+    def _restored(self, z: Array, y: Array, p: Params) -> tuple[Array, Array]:
+        whole = conic(self.form, p)
+        if self.form.absolutes is not None:
+            z, y = completed(self.form.absolutes, z), jnp.zeros(2 * self.form.absolutes.factors.size, z.dtype)
+        return restored(whole, self.form.factors, z, y)
 
     def _value(self, place: tuple[str, int, int], z: Array, y: Array) -> Array:
         kind, number, part = place
@@ -144,6 +158,8 @@ class Functions:
 
 
 def _solver(form: Canonical) -> Any:
+    if form.absolutes is not None:
+        return _composite(form, form.absolutes)
     if form.quadratic:
         from declarative.backends.jax.engines import interior_point
 
@@ -151,6 +167,24 @@ def _solver(form: Canonical) -> Any:
     from declarative.backends.jax.engines import conic as engine
 
     return engine.Solver(partial(smaller, form), lambda p: form.own)
+
+
+def _composite(form: Canonical, found: Absolutes) -> Any:
+    """A quadratic function and weighted absolute values."""
+    from declarative.backends.jax.engines import proximal
+
+    def derivatives(z: Array, p: Params) -> tuple[Array, Array]:
+        P, q = smooth(smaller(form, p), found)
+        return P @ z + q, P
+
+    def cost(z: Array, p: Params) -> Array:
+        P, q = smooth(smaller(form, p), found)
+        return z @ P @ z / 2 + q @ z
+
+    def parts(p: Params) -> tuple[proximal.Part, ...]:
+        return (proximal.Part("soft_threshold", form.own, (weights(smaller(form, p), found),)),)
+
+    return proximal.Solver(cost, lambda p: form.own, parts, derivatives, quadratic=True)
 
 
 def quadratic(form: Canonical, p: Params) -> Quadratic:
@@ -161,7 +195,7 @@ def quadratic(form: Canonical, p: Params) -> Quadratic:
 
 def smaller(form: Canonical, p: Params) -> Conic:
     """What is solved: without the unknowns that rows define."""
-    return reduced(conic(form, p), form.factors)
+    return reduced(conic(form, p), form.factors, form.diagonal)
 
 
 def conic(form: Canonical, p: Params) -> Conic:
@@ -206,12 +240,13 @@ def described(form: Canonical, named: Named) -> str:
 
 
 def explained(form: Canonical, engine: str) -> str:
-    reason = (
-        "linear constraints and a quadratic objective"
-        if form.quadratic
-        else "the constraints need cones that are not linear"
-    )
-    return f"problem of cvxpy's, canonicalised by cvxpy\nengine          {engine}, jax backend: {reason}\n"
+    reasons = {
+        "proximal": "a quadratic and absolute values",
+        "interior_point": "linear constraints and a quadratic objective",
+        "conic": "the constraints need cones that are not linear",
+    }
+    head = "problem of cvxpy's, canonicalised by cvxpy\n"
+    return f"{head}engine          {engine}, jax backend: {reasons[engine]}\n"
 
 
 def _problem(named: Named) -> ir.Problem:

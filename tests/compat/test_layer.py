@@ -163,7 +163,7 @@ def test_an_older_cvxpy_is_named_where_it_is_too_old(monkeypatch: pytest.MonkeyP
 
     monkeypatch.delattr(scopes, "quad_form_dpp_scope", raising=False)
     x, Q = cp.Variable(2), cp.Parameter((2, 2), PSD=True)
-    with pytest.raises(dc.ArgumentError, match="from version 1.9 on, and this is"):
+    with pytest.raises(dc.ArgumentError, match=r"from version 1\.9 on, and this is"):
         dc.from_cvxpy(cp.Problem(cp.Minimize(cp.quad_form(x, Q)), [x >= 1]))
 
 
@@ -270,6 +270,35 @@ def test_a_layer_with_statuses() -> None:
     assert "A[4, 4] depends on no parameter" in layer.source or "depends on `w`" in layer.source
     assert "interior_point" in layer.explain()
     assert layer.check_grad(W, A).ok
+
+
+def test_absolute_values_are_found_again() -> None:
+    """Without the unknowns and the rows of cvxpy's: the same solution, derivative and value."""
+    x, A, b, lam = (
+        cp.Variable(3, name="x"),
+        cp.Parameter((5, 3)),
+        cp.Parameter(5),
+        cp.Parameter(3, nonneg=True),
+    )
+    goal = cp.sum_squares(A @ x - b) + lam @ cp.abs(2 * x) + cp.sum_squares(x)
+    layer = dc.from_cvxpy(cp.Problem(cp.Minimize(goal)), [A, b, lam], [x], precision="float64")
+    assert layer.info["engine"] == "proximal"
+    assert "absolute values" in layer.explain()
+    rng = np.random.default_rng(5)
+    data = rng.normal(size=(5, 3)), rng.normal(size=5), np.array([0.5, 5.0, 0.1])
+    found = layer.solve(*data)
+    assert found.ok
+    assert found.x[1] == 0
+    assert np.all(found.x[[0, 2]] != 0)
+    for parameter, value in zip((A, b, lam), data, strict=True):
+        parameter.value = value
+    np.testing.assert_allclose(found.objective, cp.Problem(cp.Minimize(goal)).solve(solver=cp.CLARABEL))
+    np.testing.assert_allclose(found.x, x.value, atol=1e-6)
+    assert layer.check_grad(*data).ok
+    assert str(layer.with_options(on_fail="keep").solve(*data[:2], -data[2]).status) == "invalid_input"
+    assert layer.with_options(backward="smoothed(1e-3)").info["engine"] == "interior_point"
+    bounded = cp.Problem(cp.Minimize(goal), [x <= 1])
+    assert dc.from_cvxpy(bounded).info["engine"] == "interior_point"
 
 
 @pytest.mark.parametrize(
