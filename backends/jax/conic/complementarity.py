@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 
 from declarative.backends.jax import linalg
@@ -183,7 +182,7 @@ def _spectra(group: groups.Group, w: Array, mu: Array | None) -> tuple[Array, Ar
         along = jnp.broadcast_to(jnp.arange(group.size) < 2, w.shape) * 0.5**0.5
         return spread(low), spread(high), along.astype(w.dtype), unit
     ends, Q = jax.vmap(linalg.eigh)(groups.matrices(w, group.order))
-    column, row = np.triu_indices(group.order)
+    column, row = groups.triangle(group.order)
     low, high = _split(ends, mu)
     mean = lambda values: (values[:, row] + values[:, column]) / 2  # noqa: E731
     return mean(low), mean(high), jnp.broadcast_to(row == column, w.shape).astype(w.dtype), Q
@@ -216,7 +215,7 @@ def _equations(group: groups.Group, alpha: Array, held: Array, s: Array, z: Arra
         S, Z = groups.matrices(s, group.order), groups.matrices(z, group.order)
         half = S @ Z
         product = groups.vectors((half + jnp.swapaxes(half, 1, 2)) / 2)
-        column, row = np.triu_indices(group.order)
+        column, row = groups.triangle(group.order)
         unit = row == column
     return product if mu is None else product - mu * unit
 

@@ -60,7 +60,7 @@ def joined(cones: Cones, blocks: Sequence[Array]) -> Array:
     """The inverse of `parts`."""
     v = jnp.concatenate([block.reshape(-1, *block.shape[2:]) for block in blocks])
     order = np.concatenate([_rows(group) for group in groups(cones)])
-    return v if (np.diff(order) == 1).all() else v[np.argsort(order)]
+    return v if (np.diff(order) == 1).all() else v[np.argsort(order).astype(np.int32)]
 
 
 def _taken(group: Group, v: Array) -> Array:
@@ -71,16 +71,23 @@ def _taken(group: Group, v: Array) -> Array:
 
 
 def _rows(group: Group) -> np.ndarray[Any, Any]:
-    return np.ravel(np.asarray(group.starts)[:, None] + np.arange(group.size))
+    # JAX takes indices of 32 bits whether or not it knows 64.
+    return np.ravel(np.asarray(group.starts)[:, None] + np.arange(group.size)).astype(np.int32)
 
 
 # ---- symmetric matrices ------------------------------------------------------------------------
 
 
+def triangle(order: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Columns and rows of the entries of the lower triangle, column by column."""
+    column, row = np.triu_indices(order)
+    return column.astype(np.int32), row.astype(np.int32)
+
+
 def matrices(v: Array, order: int) -> Array:
     """[..., k (k + 1) / 2] -> [..., k, k]."""
-    column, row = np.triu_indices(order)
-    index = np.zeros((order, order), int)
+    column, row = triangle(order)
+    index = np.zeros((order, order), np.int32)
     index[row, column] = index[column, row] = np.arange(row.size)
     scale = np.where(np.eye(order, dtype=bool), 1, np.sqrt(0.5))
     return v[..., index] * scale.astype(v.dtype)
@@ -88,6 +95,6 @@ def matrices(v: Array, order: int) -> Array:
 
 def vectors(matrix: Array) -> Array:
     """[..., k, k], symmetric -> [..., k (k + 1) / 2]: columns of the lower triangle."""
-    column, row = np.triu_indices(matrix.shape[-1])
+    column, row = triangle(matrix.shape[-1])
     scale = np.where(row == column, 1, np.sqrt(2)).astype(matrix.dtype)
     return matrix[..., row, column] * scale

@@ -129,3 +129,15 @@ def test_two_threads_factorise_batches_at_once() -> None:
         check=False,
     )
     assert "done" in ran.stdout, ran.stderr[-2000:]
+
+
+@pytest.mark.parametrize("k", [1, 2, 7])
+def test_the_least_eigenvalue_is_never_above_it(k: int) -> None:
+    with jax.enable_x64(True):
+        matrices = np.random.default_rng(5).normal(size=(3, k, k))
+        matrices = matrices + np.swapaxes(matrices, 1, 2)
+        matrices[0] = np.diag(np.arange(k) - 2.0)  # pivots vanish
+        least = jax.jit(linalg.least_eigenvalue)(jnp.asarray(matrices))
+        exact = np.linalg.eigvalsh(matrices)[:, 0]
+        np.testing.assert_allclose(least, exact, rtol=1e-7, atol=1e-7)
+        assert np.all(least <= exact + 1e-12)
