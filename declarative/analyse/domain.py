@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from declarative.analyse.structure import Structure
 from declarative.analyse.terms import is_zero
 from declarative.atoms import ATOMS
-from declarative.ir import Apply, Constraint, Equality, Expr, Inequality, Minimize, Problem, Unknown
+from declarative.ir import Apply, Const, Constraint, Equality, Expr, Inequality, Minimize, Problem, Unknown
 from declarative.walk import constant as number
-from declarative.walk import walk
+from declarative.walk import substitute, walk
 
 OPEN = frozenset({"nonneg", "positive"})
 
@@ -61,10 +61,14 @@ def arguments(problem: Problem, structure: Structure) -> tuple[Expr, ...] | None
     return tuple(found.values())
 
 
-def outside(value: Expr, structure: Structure) -> Expr | None:
-    """An argument that may leave the domain of its function, however the signs of the unknowns are kept; None where
-    none does. Unknowns that must be positive themselves are no such arguments."""
-    signs = structure.curvature.signs
+STARTS = (0.0, 1.0, 0.1, -1.0)
+"""Constant vectors that engines which know of no domains try first."""
+
+
+def outside(value: Expr, structure: Structure) -> bool:
+    """Whether an argument may leave the domain of its function, whatever the signs of the unknowns and parameters, and
+    no constant vector is surely inside."""
+    signs, found = structure.curvature.signs, []
     for node in walk(value):
         if not isinstance(node, Apply) or structure.constant(node):
             continue
@@ -72,10 +76,15 @@ def outside(value: Expr, structure: Structure) -> Expr | None:
         if places is None:
             kinds = ("positive",) if node.atom == "pow" else ATOMS[node.atom].domain
             places = tuple(i for i, kind in enumerate(kinds) if kind not in ("real", "symmetric"))
-        for arg in (node.args[i] for i in places if i < len(node.args)):
-            if not (isinstance(arg, Unknown) or structure.constant(arg) or signs.nonneg(arg)):
-                return arg
-    return None
+        args = (node.args[i] for i in places if i < len(node.args))
+        found += [arg for arg in args if not (structure.constant(arg) or signs.nonneg(arg))]
+    unknowns = {part.name for arg in found for part in walk(arg) if isinstance(part, Unknown)}
+
+    def inside(arg: Expr, start: float) -> bool:
+        at = number(substitute(arg, dict.fromkeys(unknowns, Const(start))))
+        return at is not None and at > 0
+
+    return not any(all(inside(arg, start) for arg in found) for start in STARTS)
 
 
 def total(value: Expr, structure: Structure) -> bool:

@@ -52,7 +52,7 @@ def _partial(variant: Variant) -> bool:
     problem = variant.problem
     if not isinstance(problem.statement, Minimize) or not variant.facts.convex:
         return False
-    return outside(problem.statement.value, structure_of(problem)) is not None
+    return outside(problem.statement.value, structure_of(problem))
 
 
 def decide(variant: Variant, *rules: Rule, cost: float, why: str) -> Accept | Refuse:

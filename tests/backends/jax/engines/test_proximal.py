@@ -264,6 +264,8 @@ def test_a_start_outside_of_the_domain_is_no_solution() -> None:
     layer = dc.compile(text)
     assert layer.info["engine"] != "proximal"
     np.testing.assert_allclose(layer(np.full(2, 5.0)), (5 + np.sqrt(27)) / 2)
+    known = "problem p\n given c: real[n]\n find x: real[n]\n minimize c' @ x - entropy(x) - entropy(1 - x)"
+    assert dc.compile(known).info["engine"] == "separable"
 
 
 # ---- proximal maps ---------------------------------------------------------------------------------
