@@ -27,7 +27,7 @@ PATIENCE = 20  # steps without a better point before giving up,
 ENOUGH = 2  # and where the tolerance is met
 FAIR = 1e-8  # residual of a certificate that is believed where there is no solution
 FRACTION = 0.99  # of the way to the boundary
-ACCURACY = 1e-5  # of a direction, relative to the error of the point that it leaves
+ACCURACY = 1e-8  # of a direction, relative to the error of the point that it leaves
 SHRINK = 0.9
 TRIES = 100
 
