@@ -83,6 +83,13 @@ CASES = {
             _qp,
         ),
         Case(
+            "conic",
+            "problem p\n given c: real[n], p: real[n], r: positive real\n find x: real[n]\n"
+            " minimize c' @ x\n subject to\n  ||x - p|| <= r",
+            {"c": np.array([1.0, -2.0, 0.5]), "p": POSITIVE, "r": np.array(1.5)},
+            lambda c, p, r: p - r * c / jnp.linalg.norm(c),
+        ),
+        Case(
             "newton",
             "problem p\n given a: positive real[n], c: positive real\n find x: real[n]\n"
             " minimize sum(exp(x) - c * a * x)",
