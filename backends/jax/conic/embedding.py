@@ -103,7 +103,8 @@ def run(problem: Scaled, state: State, tol: Array, target: Array, max_iter: Arra
 
 def result(problem: Scaled, last: State, tol: Array) -> Result:
     # Where neither a solution nor a sharp certificate was reached, a fair one tells why.
-    limit = jnp.where(last.error > tol, FAIR, _sharp(problem))
+    sharp = _sharp(problem)
+    limit = jnp.where(last.error > tol, max(FAIR, sharp), sharp)
     x, z, s = (part / last.best.tau for part in last.best[:3])
     return Result(x, z, s, last.steps, last.infeasible < limit, last.unbounded < limit, last.error)
 

@@ -84,7 +84,7 @@ def iterate(problem: Scaled, equalities: int, tol: Array, target: Array, max_ite
     never, count = jnp.inf * one, jnp.zeros_like(one, dtype=jnp.int32)
     last = lax.while_loop(going, body, State(start, start, never, count, count, count, delta, never, never))
     # Where neither a solution nor a sharp certificate was reached, a fair one tells why.
-    limit = jnp.where(last.error > tol, FAIR, sharp)
+    limit = jnp.where(last.error > tol, max(FAIR, sharp), sharp)
     return Result(last.best, last.steps, last.infeasible < limit, last.unbounded < limit)
 
 

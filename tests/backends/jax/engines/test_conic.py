@@ -93,6 +93,16 @@ def test_each_cone_solves_is_infeasible_and_unbounded_in_one_batch_with_a_broken
     np.testing.assert_allclose(roots.y.z[5:10, 0], [bound for *_, bound in LEAST.values()], rtol=1e-12)
 
 
+def test_single_precision_keeps_its_type_and_says_how_far_it_got() -> None:
+    solved = [bounded_below(cone, 1.0) for cone in LEAST]
+    programs = batch([*solved, *(bounded_below(cone, 1.0, 0.5) for cone in LEAST)])
+    roots, derivative = solve(jax.tree.map(lambda part: part.astype(jnp.float32), programs))
+    assert roots.y.z.dtype == roots.y.ineq.dtype == roots.residual.dtype == jnp.float32
+    assert statuses(roots.status)[:10] == [Status.SOLVED] * 5 + [Status.INFEASIBLE] * 5
+    np.testing.assert_allclose(roots.y.z[:5, 0], [bound for *_, bound in LEAST.values()], rtol=1e-4)
+    assert [list(DerivativeStatus)[int(code)] for code in derivative[:5]] == [DerivativeStatus.REGULAR] * 5
+
+
 # ---- derivatives on every face -------------------------------------------------------------------
 
 
