@@ -34,42 +34,42 @@ Factor: TypeAlias = Array | Eliminated
 
 def row_sizes(E: Wide) -> Array:
     """The largest entry of each row."""
-    return jnp.max(jnp.abs(E), axis=1) if isinstance(E, Array) else E.row_sizes()
+    return E.row_sizes() if isinstance(E, Rows) else jnp.max(jnp.abs(E), axis=1)
 
 
 def column_sizes(matrix: Square | Wide) -> Array:
     """The largest entry of each column."""
-    return jnp.max(jnp.abs(matrix), axis=0, initial=0) if isinstance(matrix, Array) else matrix.column_sizes()
+    if isinstance(matrix, Symmetric | Rows):
+        return matrix.column_sizes()
+    return jnp.max(jnp.abs(matrix), axis=0, initial=0)
 
 
 def scaled_rows(rows: Array, E: Wide, columns: Array) -> Wide:
     """diag(rows) E diag(columns)."""
-    return rows[:, None] * E * columns if isinstance(E, Array) else E.scaled(rows, columns)
+    return E.scaled(rows, columns) if isinstance(E, Rows) else rows[:, None] * E * columns
 
 
 def scaled_square(P: Square, columns: Array, factor: Array | float = 1.0) -> Square:
     """factor * diag(columns) P diag(columns)."""
-    return (
-        factor * columns[:, None] * P * columns
-        if isinstance(P, Array)
-        else P.scaled(factor * columns, columns)
-    )
+    if isinstance(P, Symmetric):
+        return P.scaled(factor * columns, columns)
+    return factor * columns[:, None] * P * columns
 
 
 def gram(P: Square, E: Wide, weights: Array) -> Square:
     """P + E' diag(weights) E."""
-    if isinstance(P, Array):
-        assert isinstance(E, Array)
-        return P + linalg.gram(jnp.sqrt(weights)[:, None] * E)
-    assert isinstance(E, Rows)
-    return E.gram(weights, P)
+    if isinstance(E, Rows):
+        assert isinstance(P, Symmetric)
+        return E.gram(weights, P)
+    assert not isinstance(P, Symmetric)
+    return P + linalg.gram(jnp.sqrt(weights)[:, None] * E)
 
 
 def factorised(matrix: Square, lift: Array | float) -> Factor:
     """Of the matrix plus `lift` on its diagonal."""
-    if isinstance(matrix, Array):
-        return linalg.cholesky(matrix + lift * jnp.eye(matrix.shape[0], dtype=matrix.dtype))
-    return Eliminated(elimination.factorised(matrix.blocks(lift)), matrix.layout)
+    if isinstance(matrix, Symmetric):
+        return Eliminated(elimination.factorised(matrix.blocks(lift)), matrix.layout)
+    return linalg.cholesky(matrix + lift * jnp.eye(matrix.shape[0], dtype=matrix.dtype))
 
 
 def solve(factor: Factor, rhs: Array) -> Array:
