@@ -12,172 +12,90 @@ from collections.abc import Callable
 import numpy as np
 from hypothesis import strategies as st
 
+from tests.agreement.arguments import above_zero, affine, definite, drawn, rectangle
 from tests.agreement.programs import Program, _rows, _scale
 
 Piece = Callable[[Program], str]
 Valued = Callable[[Program], tuple[str, float]]
 
 
-def _affine(p: Program, rows: int, size: str) -> tuple[str, np.ndarray]:
-    """A linear function of the unknowns; `size` names the dimension."""
-    a = p.rng.normal(size=(rows, p.n))
-    text, value = f"{p.given(f'real[{size}, n]', a)} @ x", a @ p.inside
-    if "y" in p.others and p.rng.integers(2):
-        b = p.rng.normal(size=(rows, p.others["y"].size))
-        text, value = f"{text} + {p.given(f'real[{size}, k]', b)} @ y", value + b @ p.others["y"]
-    return text, value
-
-
-def _data(p: Program, rows: int, size: str = "") -> tuple[str, np.ndarray]:
-    """`A @ x - b` or another spelling, and its value inside; `size` names the dimension where it matters."""
-    spelling = None if size else p.rng.choice([None, None, None, *SPELLINGS])
-    if spelling is None:
-        size = size or f"m{len(p.givens)}"
-        text, value = _affine(p, rows, size)
-    else:
-        text, value, size = spelling(p)
-    b = p.rng.normal(size=value.shape)
-    return f"{text} - {p.given(f'real[{size}]', b)}", value - b
-
-
-def _scaled(p: Program) -> tuple[str, np.ndarray, str]:
-    """A parameter that enters in no linear way."""
-    q = p.rng.normal() * 0.3
-    return f"exp({p.given('real', q)}) * x", np.exp(q) * p.inside, "n"
-
-
-def _differences(p: Program) -> tuple[str, np.ndarray, str]:
-    return "diff(x)", np.diff(p.inside), "n - 1"
-
-
-def _running(p: Program) -> tuple[str, np.ndarray, str]:
-    return "cumsum(x)", np.cumsum(p.inside), "n"
-
-
-def _whole(p: Program) -> tuple[str, np.ndarray, str]:
-    return "x", p.inside, "n"
-
-
-def _picked(p: Program) -> tuple[str, np.ndarray, str]:
-    """Entries at places that are data."""
-    size, places = f"m{len(p.givens)}", p.rng.integers(0, p.n, size=3)
-    return f"x[{p.given(f'int[{size}]', places)}]", p.inside[places], size
-
-
-SPELLINGS = (_scaled, _differences, _running, _whole, _picked)
-
-
-def _positive(p: Program, rows: int, size: str = "") -> tuple[str, np.ndarray]:
-    """An affine expression that is at least 0.5 inside."""
-    size = size or f"m{len(p.givens)}"
-    text, inside = _affine(p, rows, size)
-    value = p.rng.uniform(0.5, 2.0, size=rows)
-    return f"({text} + {p.given(f'real[{size}]', value - inside)})", value
-
-
-def _matrix(p: Program) -> tuple[str, np.ndarray, str]:
-    """A symmetric matrix, affine in the unknowns, with eigenvalues of at least 0.5 inside; and its dimension."""
-    if "S" in p.others and p.rng.integers(2):
-        d, value = "d", p.others["S"]
-        parts, k = ["S"], len(value)
-    else:
-        k, d = int(p.rng.integers(2, 4)), f"k{len(p.givens)}"
-        parts, value = [], np.zeros((k, k))
-        for i in range(min(2, p.n)):
-            s = p.rng.normal(size=(k, k))
-            parts.append(f"x[{i}] * {p.given(f'symmetric real[{d}, {d}]', s + s.T)}")
-            value = value + p.inside[i] * (s + s.T)
-    base = (0.5 + p.rng.uniform(0, 1) - np.linalg.eigvalsh(value)[0]) * np.eye(k)
-    s = p.rng.normal(size=(k, k)) * 0.3
-    base = base + s @ s.T
-    return f"({' + '.join(parts)} + {p.given(f'symmetric real[{d}, {d}]', base)})", value + base, d
-
-
-def _tall(p: Program) -> tuple[str, np.ndarray]:
-    """A rectangular matrix that is affine in x."""
-    d = len(p.givens)
-    a, b = p.rng.normal(size=(2, 3)), p.rng.normal(size=(2, 3))
-    text = f"(x[0] * {p.given(f'real[r{d}, s{d}]', a)} - {p.given(f'real[r{d}, s{d}]', b)})"
-    return text, p.inside[0] * a - b
-
-
 # ---- convex functions and their values inside ----------------------------------------------------
 
 
 def norm(p: Program) -> tuple[str, float]:
-    text, value = _data(p, _rows(p))
+    text, value = drawn(p, _rows(p))
     return f"||{text}||", float(np.linalg.norm(value))
 
 
 def other_norm(p: Program) -> tuple[str, float]:
-    text, value = _data(p, _rows(p))
+    text, value = drawn(p, _rows(p))
     kind = p.rng.choice(["1", "inf", "1.5", "3"])
     return f"||{text}||_{kind}", float(np.linalg.norm(value, float(kind)))
 
 
 def exponentials(p: Program) -> tuple[str, float]:
-    text, value = _data(p, _rows(p))
+    text, value = drawn(p, _rows(p))
     return f"sum(exp(0.5 * ({text})))", float(np.exp(0.5 * value).sum())
 
 
 def logistic(p: Program) -> tuple[str, float]:
-    text, value = _data(p, _rows(p))
+    text, value = drawn(p, _rows(p))
     return f"sum(softplus({text}))", float(np.logaddexp(0, value).sum())
 
 
 def soft_maximum(p: Program) -> tuple[str, float]:
-    text, value = _data(p, _rows(p))
+    text, value = drawn(p, _rows(p))
     return f"log_sum_exp({text})", float(np.logaddexp.reduce(value))
 
 
 def barrier(p: Program) -> tuple[str, float]:
-    text, value = _positive(p, _rows(p))
+    text, value = above_zero(p, _rows(p))
     return f"-sum(log({text}))", float(-np.log(value).sum())
 
 
 def shifted_barrier(p: Program) -> tuple[str, float]:
-    text, value = _positive(p, _rows(p))
+    text, value = above_zero(p, _rows(p))
     return f"-sum(log1p({text}))", float(-np.log1p(value).sum())
 
 
 def roots(p: Program) -> tuple[str, float]:
-    text, value = _positive(p, _rows(p))
+    text, value = above_zero(p, _rows(p))
     return f"-sum(sqrt({text}))", float(-np.sqrt(value).sum())
 
 
 def powers(p: Program) -> tuple[str, float]:
-    text, value = _positive(p, _rows(p))
+    text, value = above_zero(p, _rows(p))
     c = float(p.rng.choice([0.3, 0.7, 1.5, 2.5]))
     sign = "-" if 0 < c < 1 else ""
     return f"{sign}sum({text} ^ {c})", float((-1 if sign else 1) * (value**c).sum())
 
 
 def even_power(p: Program) -> tuple[str, float]:
-    text, value = _data(p, _rows(p))
+    text, value = drawn(p, _rows(p))
     return f"sum(({text}) ^ 4)", float((value**4).sum())
 
 
 def inverses(p: Program) -> tuple[str, float]:
-    text, value = _positive(p, _rows(p))
+    text, value = above_zero(p, _rows(p))
     return f"sum(inv_pos({text}))", float((1 / value).sum())
 
 
 def entropies(p: Program) -> tuple[str, float]:
-    text, value = _positive(p, _rows(p))
+    text, value = above_zero(p, _rows(p))
     return f"-entropy({text})", float((value * np.log(value)).sum())
 
 
 def divergence(p: Program) -> tuple[str, float]:
     rows = _rows(p)
     size = f"m{len(p.givens)}"
-    (a, x), (b, y) = _positive(p, rows, size), _positive(p, rows, size)
+    (a, x), (b, y) = above_zero(p, rows, size), above_zero(p, rows, size)
     if p.rng.integers(2):
         return f"kl({a}, {b})", float((x * np.log(x / y) - x + y).sum())
     return f"rel_entropy({a}, {b})", float((x * np.log(x / y)).sum())
 
 
 def ratio(p: Program) -> tuple[str, float]:
-    (a, x), (b, y) = _data(p, _rows(p)), _positive(p, 1)
+    (a, x), (b, y) = drawn(p, _rows(p)), above_zero(p, 1)
     return f"quad_over_lin({a}, sum({b}))", float(x @ x / y.sum())
 
 
@@ -189,23 +107,23 @@ def form(p: Program) -> tuple[str, float]:
 
 
 def robust(p: Program) -> tuple[str, float]:
-    text, value = _data(p, _rows(p))
+    text, value = drawn(p, _rows(p))
     return f"sum(huber({text}))", float(np.where(np.abs(value) < 1, value**2 / 2, np.abs(value) - 0.5).sum())
 
 
 def largest(p: Program) -> tuple[str, float]:
-    text, value = _data(p, _rows(p), f"m{len(p.givens)}")
+    text, value = drawn(p, _rows(p), f"m{len(p.givens)}")
     return f"sum_largest({text}, 2)", float(np.sort(value)[-2:].sum())
 
 
 def peaks(p: Program) -> tuple[str, float]:
     size = f"m{len(p.givens)}"
-    (a, x), (b, y) = _data(p, 3, size), _data(p, 3, size)
+    (a, x), (b, y) = drawn(p, 3, size), drawn(p, 3, size)
     return f"sum(maximum({a}, exp({b}), 0.2))", float(np.maximum(np.maximum(x, np.exp(y)), 0.2).sum())
 
 
 def spectrum(p: Program) -> tuple[str, float]:
-    text, value, _ = _matrix(p)
+    text, value, _ = definite(p)
     kind = p.rng.choice(["eig_max", "eig_min", "log_det"])
     if kind == "eig_max":
         return f"eig_max({text})", float(np.linalg.eigvalsh(value)[-1])
@@ -215,7 +133,7 @@ def spectrum(p: Program) -> tuple[str, float]:
 
 
 def matrix_norm(p: Program) -> tuple[str, float]:
-    text, value = _tall(p)
+    text, value = rectangle(p)
     kind = str(p.rng.choice(["*", "2", "F"]))
     return f"||{text}||_{kind}", float(np.linalg.norm(value, {"*": "nuc", "2": 2, "F": "fro"}[kind]))
 
@@ -236,12 +154,12 @@ def each_entry(p: Program) -> tuple[str, float]:
 
 
 def composed(p: Program) -> tuple[str, float]:
-    text, value = _data(p, _rows(p))
+    text, value = drawn(p, _rows(p))
     return f"exp(0.2 * ||{text}||)", float(np.exp(0.2 * np.linalg.norm(value)))
 
 
 def absolute(p: Program) -> tuple[str, float]:
-    text, value = _data(p, _rows(p))
+    text, value = drawn(p, _rows(p))
     kind = p.rng.integers(4)
     if kind == 0:
         return f"sum(abs({text}))", float(np.abs(value).sum())
@@ -254,19 +172,19 @@ def absolute(p: Program) -> tuple[str, float]:
 
 def lowest(p: Program) -> tuple[str, float]:
     size = f"m{len(p.givens)}"
-    (a, x), (b, y) = _data(p, 3, size), _positive(p, 3, size)
+    (a, x), (b, y) = drawn(p, 3, size), above_zero(p, 3, size)
     if p.rng.integers(2):
         return f"-sum(minimum({a}, log({b})))", float(-np.minimum(x, np.log(y)).sum())
     return f"-min({a})", float(-x.min())
 
 
 def growth(p: Program) -> tuple[str, float]:
-    text, value = _data(p, _rows(p))
+    text, value = drawn(p, _rows(p))
     return f"mean(expm1(0.5 * ({text})))", float(np.expm1(0.5 * value).mean())
 
 
 def squares(p: Program) -> tuple[str, float]:
-    text, value = _data(p, _rows(p))
+    text, value = drawn(p, _rows(p))
     kind = p.rng.integers(3)
     if kind == 0:
         return f"sum(({text})^2)", float(value @ value)
@@ -278,7 +196,7 @@ def squares(p: Program) -> tuple[str, float]:
 def weighted(p: Program) -> tuple[str, float]:
     """Huber's function with a width for each entry, from the data."""
     size = f"m{len(p.givens)}"
-    (text, value), delta = _data(p, 3, size), p.rng.uniform(0.5, 1.5, size=3)
+    (text, value), delta = drawn(p, 3, size), p.rng.uniform(0.5, 1.5, size=3)
     found = np.where(np.abs(value) < delta, value**2 / 2, delta * (np.abs(value) - delta / 2)).sum()
     return f"sum(huber({text}, {p.given(f'positive real[{size}]', delta)}))", float(found)
 
@@ -344,7 +262,7 @@ def level(p: Program) -> str:
 
 
 def ordered(p: Program) -> str:
-    text, value, size = _matrix(p)
+    text, value, size = definite(p)
     if p.rng.integers(4) == 0:
         return f"{text} in psd"
     low = np.linalg.eigvalsh(value)[0] - p.rng.uniform(0.05, 0.4)
@@ -352,7 +270,7 @@ def ordered(p: Program) -> str:
 
 
 def second_order(p: Program) -> str:
-    text, value = _data(p, _rows(p))
+    text, value = drawn(p, _rows(p))
     bound = p.given("real", np.linalg.norm(value) + p.rng.uniform(0.05, 0.4))
     return f"concat({bound}, {text}) in soc"
 
@@ -373,7 +291,7 @@ def exponential(p: Program) -> str:
 
 
 def power(p: Program) -> str:
-    (first, u), (second, v) = _positive(p, 1), _positive(p, 1)
+    (first, u), (second, v) = above_zero(p, 1), above_zero(p, 1)
     alpha, a = round(float(p.rng.uniform(0.2, 0.8)), 2), p.rng.normal(size=p.n)
     mean = float(u[0] ** alpha * v[0] ** (1 - alpha))
     shift = p.given("real", a @ p.inside + p.rng.uniform(-0.8, 0.8) * mean)
@@ -415,7 +333,7 @@ def filtered(p: Program) -> str:
 
 def halfspaces(p: Program) -> str:
     rows, size = _rows(p), f"m{len(p.givens)}"
-    text, value = _affine(p, rows, size)
+    text, value = affine(p, rows, size)
     return f"{text} <= {p.given(f'real[{size}]', value + p.rng.uniform(0.1, 0.6, size=rows))}"
 
 
