@@ -15,8 +15,8 @@ from declarative.backends.jax.engines import conic
 from declarative.backends.jax.forms import Cones, Conic
 from declarative.backends.jax.structure import partition
 from declarative.layer.contract import SolveOptions
-from declarative.layer.implicit import differentiable
 from declarative.layer.status import Status
+from tests.backends.jax.structure.directional import two_orders
 
 STAGES, OWN = 4, 6
 CONES = Cones(STAGES - 1, STAGES, (3, 2) * STAGES, (2,) * STAGES, STAGES, STAGES)
@@ -107,20 +107,7 @@ def test_values_and_statuses(solvers: Any) -> None:
 
 def test_derivatives_of_two_orders(solvers: Any) -> None:
     p = parameters()
-    direction = jax.tree.map(
-        lambda leaf: jnp.cos(jnp.arange(leaf.size, dtype=leaf.dtype)).reshape(leaf.shape), p
-    )
-
-    def along(solver: conic.Solver) -> Any:
-        solve = differentiable(solver, SolveOptions())
-
-        def value(t: Any) -> Any:
-            y = solve(jax.tree.map(lambda leaf, d: leaf + t * d, p, direction), None).y
-            return jnp.concatenate(y) @ jnp.sin(jnp.arange(sum(map(len, y))) + 1.0)
-
-        return jax.jit(lambda t: (value(t), jax.grad(value)(t), jax.jacfwd(jax.grad(value))(t)))(0.0)
-
-    (value, slope, bend), expected = (along(solver) for solver in solvers)
+    (value, slope, bend), expected = (two_orders(solver, p) for solver in solvers)
     np.testing.assert_allclose((value, slope), expected[:2], rtol=1e-7)
     np.testing.assert_allclose(bend, expected[2], rtol=1e-5)
 

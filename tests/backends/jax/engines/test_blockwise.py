@@ -16,8 +16,8 @@ from declarative.backends.jax.forms import Quadratic
 from declarative.backends.jax.qp import blockwise
 from declarative.backends.jax.structure import detect, partition
 from declarative.layer.contract import SolveOptions
-from declarative.layer.implicit import differentiable
 from declarative.layer.status import DerivativeStatus, Status
+from tests.backends.jax.structure.directional import two_orders
 
 STAGES, STATES, INPUTS = 7, 2, 1
 N = STAGES * (STATES + INPUTS)
@@ -116,20 +116,7 @@ def test_values_and_statuses(solvers: Any) -> None:
 
 def test_derivatives_of_two_orders(solvers: Any) -> None:
     p = parameters()
-    direction = jax.tree.map(
-        lambda leaf: jnp.cos(jnp.arange(leaf.size, dtype=leaf.dtype)).reshape(leaf.shape), p
-    )
-
-    def along(solver: interior_point.Solver) -> Any:
-        solve = differentiable(solver, SolveOptions())
-
-        def value(t: Any) -> Any:
-            y = solve(jax.tree.map(lambda leaf, d: leaf + t * d, p, direction), None).y
-            return jnp.concatenate(y) @ jnp.sin(jnp.arange(sum(map(len, y))) + 1.0)
-
-        return jax.jit(lambda t: (value(t), jax.grad(value)(t), jax.jacfwd(jax.grad(value))(t)))(0.0)
-
-    (value, slope, bend), expected = (along(solver) for solver in solvers)
+    (value, slope, bend), expected = (two_orders(solver, p) for solver in solvers)
     np.testing.assert_allclose((value, slope), expected[:2], rtol=1e-9)
     np.testing.assert_allclose(bend, expected[2], rtol=1e-7)
 
