@@ -23,6 +23,14 @@ class Quadratic(NamedTuple):
     h: Array  # [m]
 
 
+class Curvature(NamedTuple):
+    """P of a program, rest + rows' diag(weights) rows, of which each part is positive semidefinite."""
+
+    rest: Array  # [n, n]
+    rows: Array  # [k, n]
+    weights: Array  # [k], not negative
+
+
 @dataclass(frozen=True)
 class Cones:
     """K, a product of cones in the order of its rows; it is structure, not data.

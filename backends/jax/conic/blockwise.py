@@ -17,9 +17,10 @@ from declarative.backends.jax.conic.frame import Basis, rotated
 from declarative.backends.jax.conic.layout import layout as kept_layout
 from declarative.backends.jax.conic.layout import widened
 from declarative.backends.jax.forms import Cones, Conic
-from declarative.backends.jax.structure import blocks, matrix
-from declarative.backends.jax.structure.blocks import Layout, Rows
-from declarative.backends.jax.structure.matrix import Square, Wide
+from declarative.backends.jax.structure import matrix
+from declarative.backends.jax.structure.blocks import Rows
+from declarative.backends.jax.structure.border import BorderedRows
+from declarative.backends.jax.structure.matrix import Layout, Square, Wide
 
 REFINEMENTS = 6
 ROUNDED = 16  # refinement ends at a residual of so many eps
@@ -27,10 +28,9 @@ PENALTY = 0.45  # the power of eps that lifts the zero rows, which are eliminate
 Solve = Callable[[Array, Array], tuple[Array, Array, Array]]
 
 
-def split(data: Conic, layout: Layout) -> Conic:
-    """The program with its matrices in blocks."""
-    P, q, A, b, alpha, cones = data
-    return Conic(blocks.symmetric(P, layout), q, blocks.rows(A, layout), b, alpha, cones)  # type: ignore[arg-type]
+def split(data: Conic, P: Square, layout: Layout) -> Conic:
+    """The program with its matrices in blocks; P is that of the data."""
+    return data._replace(P=P, A=matrix.rows(data.A, layout))  # type: ignore[arg-type]
 
 
 def widened_rows(cones: Cones, A: Wide) -> Wide:
@@ -38,7 +38,7 @@ def widened_rows(cones: Cones, A: Wide) -> Wide:
     if isinstance(A, Array):
         return widened(cones, A)
     source = tuple(int(row) for row in kept_layout(cones).source)
-    return blocks.from_local(widened(cones, A.local()), blocks.reordered(A.layout, source))
+    return A.turned(lambda columns: widened(cones, columns), source)
 
 
 def rotated_rows(cones: Cones, basis: Basis, A: Wide) -> Wide:
@@ -46,13 +46,13 @@ def rotated_rows(cones: Cones, basis: Basis, A: Wide) -> Wide:
     if isinstance(A, Array):
         return rotated(cones, basis, A)
     order = [np.ravel(part) for part in groups.parts(cones, np.arange(A.shape[0]))]  # type: ignore[arg-type]
-    there = blocks.reordered(A.layout, tuple(int(row) for row in np.concatenate(order)))
-    return blocks.from_local(rotated(cones, basis, A.local()), there)
+    rows = tuple(int(row) for row in np.concatenate(order))
+    return A.turned(lambda columns: rotated(cones, basis, columns), rows)
 
 
 def factorised(
     P: Square,
-    A: Rows,
+    A: Rows | BorderedRows,
     zero: int,
     delta: Array,
     whiten: Callable[[Array], Array],
@@ -64,20 +64,18 @@ def factorised(
     """
     dtype = delta.dtype
     rho = jnp.maximum(float(jnp.finfo(dtype).eps) ** PENALTY, delta)
-    local = A.local()
-    B = blocks.from_local(jnp.concatenate([local[:zero], whiten(local[zero:])]), A.layout)
+    B = A.turned(lambda columns: jnp.concatenate([columns[:zero], whiten(columns[zero:])]))
     cone = (jnp.arange(A.shape[0]) >= zero)[:, None]
     lift = jnp.where(cone, 1, rho)
-    factor = matrix.factorised(matrix.gram(P, B, 1 / lift[:, 0]), delta)
+    weights = 1 / lift[:, 0]
+    factor = matrix.factorised(matrix.gram(P, B, weights), delta)
 
     def exact(point: tuple[Array, Array]) -> tuple[Array, Array]:
         x, w = point
         return P @ x + B.T @ w, B @ x - jnp.where(cone, w, 0)
 
     def approximate(rhs: tuple[Array, Array]) -> tuple[Array, Array]:
-        r, t = rhs
-        x = matrix.solve(factor, r + B.T @ (t / lift))
-        return x, (B @ x - t) / lift
+        return matrix.solve_with_rows(factor, B, weights, *rhs)
 
     def solve(r: Array, t: Array) -> tuple[Array, Array, Array]:
         right = jnp.concatenate([t.T[:zero], whiten(t.T[zero:])])

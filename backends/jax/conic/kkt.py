@@ -21,6 +21,7 @@ from declarative.backends.jax.conic.product import mapped
 from declarative.backends.jax.conic.scaling import Scaled
 from declarative.backends.jax.linalg import times
 from declarative.backends.jax.structure.blocks import Rows
+from declarative.backends.jax.structure.border import BorderedRows
 
 REFINEMENTS = 6
 ENOUGH = 16  # a residual of so many eps is as small as it gets
@@ -62,7 +63,7 @@ def factorised(
     def unwhiten(v: Array) -> Array:
         return mapped(cones, lambda cone, scaling, part: cone.unwhitened(scaling, part), scalings, v)
 
-    if isinstance(problem.A, Rows):
+    if isinstance(problem.A, Rows | BorderedRows):
         blocks = blockwise.factorised(problem.P, problem.A, zero, delta, whiten, unwhiten)
         return lambda r, t: Solution(*blocks(r, t))
     assert isinstance(problem.P, Array)

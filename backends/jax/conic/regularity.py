@@ -14,6 +14,7 @@ from declarative.backends.jax.qp.blockwise import rank_defects_in_blocks
 from declarative.backends.jax.qp.regular import WEAK, rank_defects
 from declarative.backends.jax.structure import matrix
 from declarative.backends.jax.structure.blocks import Rows
+from declarative.backends.jax.structure.border import BorderedRows
 from declarative.layer.status import DerivativeStatus
 
 
@@ -54,7 +55,7 @@ def regularity(problem: Program, x: Array, pairs: Pairs, own: int | None = None)
     bent = jnp.where(active, 0, weight)
     curved = matrix.gram(problem.P, B, bent)
     mine = jnp.arange(n) < (n if own is None else own)
-    if isinstance(B, Rows):
+    if isinstance(B, Rows | BorderedRows):
         dependent, singular = rank_defects_in_blocks(curved, B, active & (present | (weight == 1)), mine)
     else:
         count = jnp.sum(active & (present | (weight == 1)))

@@ -18,6 +18,7 @@ from jax import Array
 
 from declarative.backends.jax import linalg
 from declarative.backends.jax.structure import matrix
+from declarative.backends.jax.structure.border import BorderedRows
 from declarative.backends.jax.structure.matrix import Factor, Square, Wide
 from declarative.layer.linear import solve_equilibrated
 
@@ -55,6 +56,9 @@ def solve(system: System, r: Array, t: Array, accuracy: float = 0.0) -> tuple[tu
 
     def approximate(rhs: tuple[Array, Array]) -> tuple[Array, Array]:
         r, t = rhs
+        if isinstance(B, BorderedRows):
+            x, z = matrix.solve_with_rows(factor, B, (weight / rest)[:, 0], r, t)
+            return x, jnp.where(weight > 0, z / jnp.where(weight > 0, weight, 1), B @ x - t)
         x = matrix.solve(factor, r + times(B.T, weight / rest * t))
         return x, (times(B, x) - t) / rest
 

@@ -25,7 +25,7 @@ from declarative.backends.jax.conic.complementarity import Pairs
 from declarative.backends.jax.conic.derivative import Map
 from declarative.backends.jax.conic.smoothed import Smoothed
 from declarative.backends.jax.engines import linear_system
-from declarative.backends.jax.forms import Conic, Quadratic
+from declarative.backends.jax.forms import Conic, Curvature, Quadratic
 from declarative.backends.jax.qp.optimality import convex
 from declarative.backends.jax.structure.detect import Detector
 from declarative.backends.jax.structure.matrix import Factor
@@ -37,16 +37,22 @@ ROUNDED = 1e4  # a residual below so many eps is rounding error
 
 
 class Solver:
-    """`own(p)` counts the user's unknowns, which auxiliary ones may follow; None means all.
+    """`own(p)` counts the user's unknowns, which auxiliary ones may follow; None means all. `curvature` gives
+    the data's P by rows, if it is known so.
 
     The point's `eq` are the multipliers of the zero rows, `ineq` those of all the others, in the dual cone.
     """
 
     attempts = False
 
-    def __init__(self, data: Callable[[Params], Conic], own: Callable[[Params], int] | None = None):
+    def __init__(
+        self,
+        data: Callable[[Params], Conic],
+        own: Callable[[Params], int] | None = None,
+        curvature: Callable[[Params], Curvature] | None = None,
+    ):
         self._data, self._own = data, own
-        self._layout = Detector(data)
+        self._layout = Detector(data, curvature)
 
     def solve(self, p: Params, start: Array | None, options: SolveOptions) -> Root:
         """The iteration needs no start; `options.tol` and `options.max_iter` count."""
@@ -85,8 +91,8 @@ class Solver:
 
     def _split(self, p: Params) -> Conic:
         """The data, their matrices in blocks where that pays."""
-        layout, data = self._layout(p), self._data(p)
-        return data if layout is None else split(data, layout)
+        found, data = self._layout(p), self._data(p)
+        return data if found is None else split(data, self._layout.square(p), found.rows)
 
     @property
     def _equations(self) -> linear_system.Solver:

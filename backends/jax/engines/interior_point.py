@@ -22,10 +22,9 @@ import jax.numpy as jnp
 from jax import Array
 
 from declarative.backends.jax import iteration, linalg
-from declarative.backends.jax.conic.blockwise import split
 from declarative.backends.jax.conic.smoothed import Smoothed
 from declarative.backends.jax.engines import linear_system
-from declarative.backends.jax.forms import Cones, Conic, Quadratic
+from declarative.backends.jax.forms import Cones, Conic, Curvature, Quadratic
 from declarative.backends.jax.qp import (
     active_set,
     blockwise,
@@ -38,7 +37,7 @@ from declarative.backends.jax.qp import (
     scaling,
 )
 from declarative.backends.jax.qp.derivative import Map
-from declarative.backends.jax.structure.blocks import Layout
+from declarative.backends.jax.qp.program import Split
 from declarative.backends.jax.structure.detect import Detector
 from declarative.layer.contract import Params, Point, Root, SolveOptions
 from declarative.layer.status import Status
@@ -48,13 +47,19 @@ ROUNDED = 1e4  # a residual below so many eps is rounding error
 
 
 class Solver:
-    """`own(p)` counts the user's unknowns, which auxiliary ones may follow; None means all."""
+    """`own(p)` counts the user's unknowns, which auxiliary ones may follow; None means all. `curvature` gives
+    the data's P by rows, if it is known so."""
 
     attempts = True
 
-    def __init__(self, data: Callable[[Params], Quadratic], own: Callable[[Params], int] | None = None):
+    def __init__(
+        self,
+        data: Callable[[Params], Quadratic],
+        own: Callable[[Params], int] | None = None,
+        curvature: Callable[[Params], Curvature] | None = None,
+    ):
         self._data, self._own = data, own
-        self._layout = Detector(data)
+        self._layout = Detector(data, curvature)
 
     def solve(self, p: Params, start: Array | None, options: SolveOptions) -> Root:
         """The iteration needs no start; `options.tol` and `options.max_iter` count. An attempt only pivots."""
@@ -68,29 +73,32 @@ class Solver:
             jnp.asarray(options.max_iter or MAX_ITER),
             jnp.asarray(options.max_iter or pivots),
         )
-        found = self._layout(p)
-        return _solve(data, limits, options.attempt) if found is None else _blockwise(data, found, limits)
+        blocks = self._split(p)
+        return _solve(data, limits, options.attempt) if blocks is None else _blockwise(blocks, limits)
 
     def optimality(self, y: Point, p: Params, fixed: Any) -> Point:
         if not y.ineq.size:
             return self._equations.optimality(y, p, fixed)
-        if isinstance(fixed, blockwise.Fixed):
-            return blockwise.optimality(self._data(p), y, fixed)
+        blocks = self._split(p)
+        if blocks is not None:
+            return blockwise.optimality(blocks, y, fixed)
         return derivative.optimality(self._data(p), y, fixed)
 
     def linear(self, y: Point, p: Params, fixed: Any) -> tuple[Map, Map]:
         if not y.ineq.size:
             return self._equations.linear(y, p, fixed)
-        if isinstance(fixed, blockwise.Fixed):
-            return blockwise.linear(self._data(p), fixed)
+        blocks = self._split(p)
+        if blocks is not None:
+            return blockwise.linear(blocks, fixed)
         return derivative.linear(self._data(p), fixed)
 
     def regularity(self, y: Point, p: Params, fixed: Any) -> Array:
         if not y.ineq.size:
             return self._equations.regularity(y, p, fixed)
         own = None if self._own is None else self._own(p)
-        if isinstance(fixed, blockwise.Fixed):
-            return blockwise.regularity(self._data(p), y, fixed, own)
+        blocks = self._split(p)
+        if blocks is not None:
+            return blockwise.regularity(blocks, y, fixed, own)
         return derivative.regularity(self._data(p), y, fixed, own)
 
     def describe(self, p: Params) -> str:
@@ -102,11 +110,17 @@ class Solver:
         return Smoothed(self, self._conic, mu)
 
     def _conic(self, p: Params) -> Conic:
-        P, q, A, b, G, h = self._data(p)
-        cones = Cones(zero=b.shape[0], nonneg=h.shape[0])
-        data = Conic(P, q, jnp.concatenate([A, G]), jnp.concatenate([b, h]), q[:0], cones)
+        data, blocks = self._data(p), self._split(p)
+        P, q, E, d = program.program(data) if blocks is None else blocks.program
+        cones = Cones(zero=data.b.shape[0], nonneg=data.h.shape[0])
+        return Conic(P, q, E, d, q[:0], cones)  # type: ignore[arg-type]
+
+    def _split(self, p: Params) -> Split | None:
+        """The data in blocks, where that pays."""
         found = self._layout(p)
-        return data if found is None else split(data, found)
+        if found is None:
+            return None
+        return program.split(self._data(p), self._layout.square(p), found.rows)
 
     @property
     def _equations(self) -> linear_system.Solver:
@@ -208,11 +222,10 @@ def _dense(data: Quadratic, limits: _Limits) -> _Solved:
 
 
 @linalg.elementwise
-def _blockwise(data: Quadratic, layout: Layout, limits: _Limits) -> Root:
+def _blockwise(data: Split, limits: _Limits) -> Root:
     """Without an attempt by pivots, whose matrices have no blocks."""
     equalities = data.b.shape[0]
-    given = program.program(data, layout)
-    solved, problem = _robust(given, equalities, limits)
+    solved, problem = _robust(data.program, equalities, limits)
     fixed = blockwise.fixed(problem, equalities, solved.active)
     return Root(solved.y, fixed, solved.status, solved.steps, solved.residual)
 

@@ -97,14 +97,13 @@ def solve(
     P, E = problem.P, problem.E
     _, rho = weights(problem.q.dtype)
     kept = active[:, None]
+    heavy = jnp.where(active, 1 / rho, 0).astype(problem.q.dtype)
 
     def exact(point: tuple[Array, Array]) -> tuple[Array, Array]:
         x, z = point
         return P @ x + E.T @ z, jnp.where(kept, E @ x, 0)
 
     def approximate(rhs: tuple[Array, Array]) -> tuple[Array, Array]:
-        r, t = rhs
-        x = matrix.solve(factor, r + E.T @ t / rho)
-        return x, jnp.where(kept, (E @ x - t) / rho, 0)
+        return matrix.solve_with_rows(factor, E, heavy, *rhs)
 
     return linalg.refined(exact, approximate, rhs, REFINEMENTS)

@@ -10,13 +10,12 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from declarative.backends.jax import linalg
-from declarative.backends.jax.forms import Quadratic
 from declarative.backends.jax.qp import active_set, scaling
 from declarative.backends.jax.qp.derivative import Map
-from declarative.backends.jax.qp.program import present, program
+from declarative.backends.jax.qp.program import Split, present
 from declarative.backends.jax.qp.regular import WEAK
 from declarative.backends.jax.structure import matrix
-from declarative.backends.jax.structure.matrix import Eliminated, Square
+from declarative.backends.jax.structure.matrix import Factor, Square
 from declarative.layer.contract import Point
 from declarative.layer.status import DerivativeStatus
 
@@ -27,7 +26,7 @@ class Fixed(NamedTuple):
     """What the derivative holds constant."""
 
     active: Array  # [m] bool
-    factor: Eliminated  # of the scaled program, see `active_set.factorised`
+    factor: Factor  # of the scaled program, see `active_set.factorised`
     columns: Array
     rows: Array
     cost: Array
@@ -35,19 +34,18 @@ class Fixed(NamedTuple):
 
 def fixed(problem: scaling.Scaled, equalities: int, active: Array) -> Fixed:
     factor = active_set.factorised(problem, _rows(equalities, active))
-    assert isinstance(factor, Eliminated)
     return Fixed(active, factor, problem.columns, problem.rows, problem.cost)
 
 
-def optimality(data: Quadratic, y: Point, fixed: Fixed) -> Point:
+def optimality(data: Split, y: Point, fixed: Fixed) -> Point:
     """See `derivative.optimality`."""
-    P, q, E, d = program(data, fixed.factor.layout)
+    P, q, E, d = data.program
     p, z = y.eq.shape[0], jnp.concatenate([y.eq, y.ineq])
     missed = E @ y.z - d
     return Point(P @ y.z + q + E.T @ z, missed[:p], jnp.where(fixed.active, missed[p:], y.ineq))
 
 
-def linear(data: Quadratic, fixed: Fixed) -> tuple[Map, Map]:
+def linear(data: Split, fixed: Fixed) -> tuple[Map, Map]:
     """Solves with the Jacobian of `optimality` and with its transpose, see `derivative.linear`; where it is singular, a
     solution of small norm, or what leaves the least residual."""
     p = data.b.shape[0]
@@ -63,7 +61,7 @@ def linear(data: Quadratic, fixed: Fixed) -> tuple[Map, Map]:
     return lambda rhs: solve(rhs, False), lambda rhs: solve(rhs, True)
 
 
-def _element(data: Quadratic, fixed: Fixed, rhs: Array) -> Array:
+def _element(data: Split, fixed: Fixed, rhs: Array) -> Array:
     """Columns (x, y) with P x + E_a'y = r - E'idle and E_a x = t for those of rhs = (r, t, idle)."""
     n, p, m = data.q.shape[0], data.b.shape[0], data.h.shape[0]
     problem = _scaled(data, fixed)
@@ -79,8 +77,8 @@ def _element(data: Quadratic, fixed: Fixed, rhs: Array) -> Array:
 _solved = linalg.elementwise(_element, columns=True)
 
 
-def _scaled(data: Quadratic, fixed: Fixed) -> scaling.Scaled:
-    given = present(program(data, fixed.factor.layout))
+def _scaled(data: Split, fixed: Fixed) -> scaling.Scaled:
+    given = present(data.program)
     return scaling.scaled(given, fixed.columns, fixed.rows, fixed.cost)
 
 
@@ -91,14 +89,14 @@ def _rows(equalities: int, active: Array) -> Array:
 # ---- regularity --------------------------------------------------------------------------------
 
 
-def regularity(data: Quadratic, y: Point, fixed: Fixed, own: int | None = None) -> Array:
+def regularity(data: Split, y: Point, fixed: Fixed, own: int | None = None) -> Array:
     """DerivativeStatus.code of the first `own` unknowns, as `regular.regularity` gives it; the ranks by inverse
     iteration, which needs nothing but factors in blocks."""
     return _regularity(data, y, fixed, jnp.arange(y.z.shape[0]) < (y.z.shape[0] if own is None else own))
 
 
 @linalg.elementwise
-def _regularity(data: Quadratic, y: Point, fixed: Fixed, own: Array) -> Array:
+def _regularity(data: Split, y: Point, fixed: Fixed, own: Array) -> Array:
     problem = _scaled(data, fixed)
     P, q, E, d = problem.P, problem.q, problem.E, problem.d
     x = y.z / problem.columns
@@ -144,7 +142,7 @@ def _dependent(P: Square, E: matrix.Wide, active: Array) -> Array:
     def apply(v: Array) -> Array:
         """lift (E_a E_a' + lift)^-1 v."""
         v = weight[:, None] * v
-        return v - weight[:, None] * (E @ matrix.solve(factor, E.T @ v))
+        return -matrix.solve_with_rows(factor, E, weight, jnp.zeros((E.shape[1], 1), P.dtype), v)[1]
 
     return _longest(apply, E.shape[0], P.dtype)[0] >= 0.5
 

@@ -223,9 +223,7 @@ def _penalised(problem: Scaled, ratio: Array, equalities: int, delta: Array) -> 
     factor = matrix.factorised(matrix.gram(P, E, weight), delta)
 
     def approximate(rhs: tuple[Array, Array]) -> tuple[Array, Array]:
-        r, t = rhs
-        x = matrix.solve(factor, r + E.T @ (weight[:, None] * t))
-        return x, weight[:, None] * (E @ x - t)
+        return matrix.solve_with_rows(factor, E, weight, *rhs)
 
     return approximate
 

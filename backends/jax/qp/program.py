@@ -9,9 +9,8 @@ import jax.numpy as jnp
 from jax import Array
 
 from declarative.backends.jax.forms import Quadratic
-from declarative.backends.jax.structure import blocks, matrix
-from declarative.backends.jax.structure.blocks import Layout
-from declarative.backends.jax.structure.matrix import Square, Wide
+from declarative.backends.jax.structure import matrix
+from declarative.backends.jax.structure.matrix import Layout, Square, Wide
 
 
 class Program(NamedTuple):
@@ -23,11 +22,28 @@ class Program(NamedTuple):
     d: Array  # [k], +inf for an absent row
 
 
-def program(data: Quadratic, layout: Layout | None = None) -> Program:
-    E, d = jnp.concatenate([data.A, data.G]), jnp.concatenate([data.b, data.h])
-    if layout is None:
-        return Program(data.P, data.q, E, d)
-    return Program(blocks.symmetric(data.P, layout), data.q, blocks.rows(E, layout), d)
+class Split(NamedTuple):
+    """The same in blocks; right-hand sides say which rows are equalities."""
+
+    P: Square
+    q: Array
+    E: Wide
+    b: Array
+    h: Array
+
+    @property
+    def program(self) -> Program:
+        return Program(self.P, self.q, self.E, jnp.concatenate([self.b, self.h]))
+
+
+def program(data: Quadratic) -> Program:
+    return Program(data.P, data.q, jnp.concatenate([data.A, data.G]), jnp.concatenate([data.b, data.h]))
+
+
+def split(data: Quadratic, P: Square, layout: Layout) -> Split:
+    """P is that of the data, in blocks."""
+    E = matrix.rows(jnp.concatenate([data.A, data.G]), layout)
+    return Split(P, data.q, E, data.b, data.h)
 
 
 def present(given: Program) -> Program:

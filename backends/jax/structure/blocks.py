@@ -6,6 +6,7 @@ unknown (a bound) is kept by its one entry.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeAlias
@@ -41,6 +42,12 @@ class Layout:
     single_columns: Index
     first: Index
     """[rows], the first block that a row sees."""
+    linked: bool
+    """Whether blocks are coupled at all."""
+
+    @property
+    def diagonal(self) -> bool:
+        return self.size == 1 and not self.linked
 
     @property
     def count(self) -> int:
@@ -80,7 +87,7 @@ def layout(found: Partition, E: Index, cones: Index | None = None) -> Layout:
     first = np.where(first[together] < count, first[together], 0)
     alone = (E.sum(axis=1) <= 1) & (np.bincount(together, minlength=m + 1)[together] == 1)
     columns = np.where(E.any(axis=1), E.argmax(axis=1), place[0, 0])
-    return _arranged(n, place, first, alone, columns)
+    return _arranged(n, place, first, alone, columns, found.linked)
 
 
 @cache
@@ -89,10 +96,11 @@ def reordered(given: Layout, rows: tuple[int, ...]) -> Layout:
     columns, alone = np.zeros(given.rows, int), np.zeros(given.rows, bool)
     columns[given.single_rows], alone[given.single_rows] = given.single_columns, True
     index = np.asarray(rows, int)
-    return _arranged(given.unknowns, given.place, given.first[index], alone[index], columns[index])
+    seen = given.first[index], alone[index], columns[index]
+    return _arranged(given.unknowns, given.place, *seen, given.linked)
 
 
-def _arranged(n: int, place: Index, first: Index, alone: Index, columns: Index) -> Layout:
+def _arranged(n: int, place: Index, first: Index, alone: Index, columns: Index, linked: bool) -> Layout:
     """Each row by the first block it sees, and if it sees one unknown alone, by that."""
     count, m = place.shape[0], len(first)
     spot = np.zeros(n, int)
@@ -105,9 +113,8 @@ def _arranged(n: int, place: Index, first: Index, alone: Index, columns: Index) 
     wide[first[order], np.arange(len(order)) - starts[first[order]]] = order
     spots = np.zeros(m + 1, int)
     spots[wide.ravel()] = np.arange(wide.size)
-    return Layout(
-        n, m, place, spot, wide, wide_rows, spots[wide_rows], single_rows, columns[single_rows], first
-    )
+    singles = single_rows, columns[single_rows]
+    return Layout(n, m, place, spot, wide, wide_rows, spots[wide_rows], *singles, first, linked)
 
 
 @jax.tree_util.register_dataclass
@@ -137,10 +144,10 @@ class Symmetric:
     def __rmatmul__(self, x: Array) -> Array:
         return (self @ x.T).T
 
-    def scaled(self, rows: Array, columns: Array) -> Symmetric:
-        """diag(rows) M diag(columns), symmetric."""
-        b = self.layout.size
-        left, right = _paired(self.layout, rows)[:, :b], _paired(self.layout, columns)
+    def scaled(self, columns: Array, factor: Array | float) -> Symmetric:
+        """factor * diag(columns) M diag(columns)."""
+        right = _paired(self.layout, columns)
+        left = factor * right[:, : self.layout.size]
         return Symmetric(left[:, :, None] * self.right * right[:, None, :], self.layout)
 
     def column_sizes(self) -> Array:
@@ -156,6 +163,8 @@ class Symmetric:
         b, place = self.layout.size, self.layout.place
         diagonal = jnp.where(place < self.layout.unknowns, lift, 1).astype(self.dtype)
         here = self.right[:, :, :b] + diagonal[:, :, None] * jnp.eye(b, dtype=self.dtype)
+        if self.layout.diagonal:
+            return Tridiagonal(here, None)
         below = jnp.swapaxes(self.right[:, :, b:], 1, 2)
         return Tridiagonal(here, jnp.concatenate([jnp.zeros_like(below[:1]), below[:-1]]))
 
@@ -220,6 +229,10 @@ class Rows:
         b = self.layout.size
         found = flat(self.layout, sizes[:, :b].at[1:].max(sizes[:-1, b:]))
         return found.at[self.layout.single_columns].max(jnp.abs(self.single))
+
+    def turned(self, turn: Callable[[Array], Array], rows: tuple[int, ...] | None = None) -> Rows:
+        """`turn` takes columns [m, k] to columns of as many rows, or of `rows`, and mixes none but those of a cone."""
+        return from_local(turn(self.local()), self.layout if rows is None else reordered(self.layout, rows))
 
     def gram(self, weights: Array, beside: Symmetric) -> Symmetric:
         """`beside` + M' diag(weights) M."""
@@ -287,7 +300,7 @@ def _paired(layout: Layout, x: Array) -> Array:
 
 def flat(layout: Layout, blocks: Array) -> Array:
     """[count, b, ...] -> [n, ...]."""
-    return blocks.reshape(-1, *blocks.shape[2:])[layout.spot]
+    return blocks.reshape(layout.place.size, *blocks.shape[2:])[layout.spot]
 
 
 def _times(matrix: Array, x: Array) -> Array:

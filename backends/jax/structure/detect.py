@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from declarative.backends.jax.forms import Cones, Quadratic
-from declarative.backends.jax.structure.blocks import Layout, layout
+from declarative.backends.jax.forms import Cones, Curvature, Quadratic
+from declarative.backends.jax.structure import border, matrix
+from declarative.backends.jax.structure.border import Border
+from declarative.backends.jax.structure.matrix import Layout, Square
 from declarative.backends.jax.structure.partition import (
     iteration_cost,
     partition,
@@ -21,35 +23,77 @@ from declarative.backends.jax.structure.pattern import pattern
 from declarative.layer.contract import Params
 
 
-class Detector:
-    """Asks once for each signature of the parameters."""
+class Found(NamedTuple):
+    """Where the rows of a program stand, and those of its curvature, if it is given by rows."""
 
-    def __init__(self, data: Callable[[Params], Any]):
-        self._data = data
+    rows: Layout
+    curvature: Layout | None = None
+
+
+class Detector:
+    """Asks once for each signature of the parameters. `curvature` gives P of the data by rows."""
+
+    def __init__(self, data: Callable[[Params], Any], curvature: Callable[[Params], Curvature] | None = None):
+        self._data, self._curvature = data, curvature
         self._found = functools.cache(self._detected)
 
-    def __call__(self, p: Params) -> Layout | None:
+    def __call__(self, p: Params) -> Found | None:
         """None where dense matrices are cheaper."""
         leaves, tree = jax.tree.flatten(p)
         return self._found(tree, tuple((leaf.shape, leaf.dtype) for leaf in leaves))
 
+    def square(self, p: Params) -> Square:
+        """P in its blocks, for parameters for which these are found."""
+        found = self(p)
+        assert found is not None
+        if found.curvature is None:
+            return matrix.square(self._data(p).P, found.rows)
+        assert self._curvature is not None
+        rest, rows, weights = self._curvature(p)
+        return matrix.gram(matrix.square(rest, found.rows), matrix.rows(rows, found.curvature), weights)
+
     def describe(self, p: Params) -> str:
-        """In words: dense matrices, or blocks."""
+        """In words: dense matrices, or blocks and what stands beside them."""
         found = self(p)
         if found is None:
             return "dense"
-        return f"block-tridiagonal, {found.count} blocks of {found.size}"
+        layout = found.rows
+        inner = layout.inner if isinstance(layout, Border) else layout
+        blocks = f"block-tridiagonal, {inner.count} blocks of {inner.size}"
+        words = "diagonal" if inner.diagonal else blocks
+        if isinstance(layout, Border):
+            sides = [side for side in found if isinstance(side, Border)]
+            rows, columns = sum(side.dense.size for side in sides), layout.far.size
+            beside = [_counted(rows, "dense row"), _counted(columns, "dense column")]
+            words += ", beside " + " and ".join(filter(None, beside))
+        return words
 
-    def _detected(self, tree: Any, leaves: tuple[tuple[tuple[int, ...], Any], ...]) -> Layout | None:
+    def _detected(self, tree: Any, leaves: tuple[tuple[tuple[int, ...], Any], ...]) -> Found | None:
         p = jax.tree.unflatten(tree, [jax.ShapeDtypeStruct(*leaf) for leaf in leaves])
         shapes = jax.eval_shape(self._data, p)
         dense = _dense(shapes)
         if not worthwhile(dense):
             return None
-        found = pattern(self._data, p)
+        if self._curvature is None:
+            found = pattern(self._data, p)
+            E, cones = _rows(found)
+            split = partition(found.P, E, dense, cones)
+            return None if split is None else Found(border.layout(split, E, cones))
+        curvature = self._curvature
+        found, (rest, rows, _) = pattern(lambda p: (self._data(p), curvature(p)), p)
         E, cones = _rows(found)
-        split = partition(found.P, E, dense, cones)
-        return None if split is None else layout(split, E, cones)
+        m, k = len(E), len(rows)
+        apart = (np.arange(m) if cones is None else cones, m + np.arange(k))
+        split = partition(rest, np.concatenate([E, rows]), dense, np.concatenate(apart))
+        if split is None:
+            return None
+        layout = border.layout(split, E, cones, [row for row in split.dense if row < m])
+        dense_rows = [row - m for row in split.dense if row >= m]
+        return Found(layout, border.layout(split, rows, None, dense_rows) if dense_rows else None)
+
+
+def _counted(number: int, noun: str) -> str:
+    return "" if not number else f"{number} {noun}" + "s" * (number > 1)
 
 
 def _dense(data: Any) -> float:

@@ -1,7 +1,8 @@
 """Symmetric positive definite block-tridiagonal matrices: factorised and solved block by block.
 
 With S_0 = D_0 and S_k = D_k - O_k S_{k-1}^-1 O_k', the matrix is L diag(S) L', L having the blocks
-M_k = O_k S_{k-1}^-1 beside a unit diagonal. Each S_k is kept by the inverse of its Cholesky factor.
+M_k = O_k S_{k-1}^-1 beside a unit diagonal. Each S_k is kept by the inverse of its Cholesky factor. A diagonal matrix
+(blocks of one unknown, coupled by nothing) needs no order.
 """
 
 from __future__ import annotations
@@ -16,16 +17,21 @@ from declarative.backends.jax import linalg
 
 class Tridiagonal(NamedTuple):
     diagonal: Array  # [count, b, b]
-    below: Array  # [count, b, b]: rows of each block, columns of the one before; the first is zero
+    below: Array | None  # [count, b, b]: rows of each block, columns of the one before; the first is zero
 
 
 class Factor(NamedTuple):
     inverse: Array  # [count, b, b], of the lower factor of S_k; NaN where that is not positive definite
-    links: Array  # [count, b, b], M_k
+    links: Array | None  # [count, b, b], M_k; None for a diagonal matrix
 
 
 def factorised(matrix: Tridiagonal) -> Factor:
     size = matrix.diagonal.shape[-1]
+    if matrix.below is None:
+        positive = matrix.diagonal > 0
+        return Factor(
+            jnp.where(positive, 1 / jnp.sqrt(jnp.where(positive, matrix.diagonal, 1)), jnp.nan), None
+        )
     eye = jnp.eye(size, dtype=matrix.diagonal.dtype)
 
     def step(before: Array, blocks: tuple[Array, Array]) -> tuple[Array, tuple[Array, Array]]:
@@ -40,6 +46,8 @@ def factorised(matrix: Tridiagonal) -> Factor:
 def solve(factor: Factor, rhs: Array) -> Array:
     """rhs [count, b, columns]."""
     inverse, links = factor
+    if links is None:
+        return inverse**2 * rhs
     none = jnp.zeros_like(rhs[0])
 
     def down(before: Array, blocks: tuple[Array, Array]) -> tuple[Array, Array]:

@@ -7,6 +7,7 @@ of small levels is packed into blocks of about the size at which a step of the e
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -25,34 +26,78 @@ EXCHANGES = 5
 GAIN = 1.5
 """How many times less than dense matrices blocks must cost."""
 SWEEPS = 4  # of the search for an end of the graph
+SEEN = (1, 1 / 3, 1 / 8, 1 / 24)
+"""Parts of all unknowns: a row or an unknown that sees more of them may be put aside,"""
+FEW = 8
+"""if these are not few."""
+ASIDE = 0.3
+"""The part that may be put aside."""
+CROWDED = 0.7
+"""A row that sees more than this part leaves no blocks."""
 
 
 @dataclass(frozen=True)
 class Partition:
     blocks: tuple[tuple[int, ...], ...]
-    """The unknowns of each block."""
+    """The unknowns of each block; those of none see many blocks."""
     size: int
     """Of the largest block."""
+    linked: bool
+    """Whether any block is coupled to the next."""
+    dense: tuple[int, ...]
+    """Rows that see more than two neighbouring blocks."""
     cost: float
     """Operations of a whole solve."""
 
 
 def partition(P: Mask, E: Mask, dense: float, cones: Mask | None = None) -> Partition | None:
     """None where `dense`, what dense matrices cost, is less. P [n, n] and E [m, n] say what may differ from zero; rows
-    of E with the same number in `cones` [m] belong together."""
-    n, m = P.shape[0], E.shape[0]
-    rows = sparse.csr_matrix(E if cones is None else _united(E, cones), dtype=np.int32)
-    if rows.shape[0] and np.diff(rows.indptr).max() > n / 3:
-        return None  # a row that sees so much couples it
-    coupled = sparse.csr_matrix(P, dtype=np.int32) + rows.T @ rows
-    levels = _levels(sparse.csr_matrix(coupled))
+    of E with the same number in `cones` [m] belong together.
+
+    Rows that see many unknowns, then unknowns that are coupled to many, are put aside where that costs less.
+    """
+    n = P.shape[0]
+    together = np.arange(E.shape[0]) if cones is None else np.asarray(cones)
+    rows = _united(E, together)
+    seen, curved = np.diff(rows.indptr), sparse.csr_matrix(P, dtype=np.int32)
+    best: Partition | None = None
+    for aside in _outstanding(seen[together], n):
+        kept = np.setdiff1d(together, together[aside])
+        if seen[kept].max(initial=0) > CROWDED * n:
+            continue
+        coupled = sparse.csr_matrix(curved + rows[kept].T @ rows[kept])
+        for far in _outstanding(np.diff(coupled.indptr), n):
+            near = np.setdiff1d(np.arange(n), far)
+            graph = coupled[near][:, near]
+            if graph.nnz <= (CROWDED * near.size) ** 2:
+                found = _chained(graph, near, aside, *E.shape[::-1])
+                best = found if best is None or found.cost < best.cost else best
+    return None if best is None or GAIN * best.cost > dense else best
+
+
+def _outstanding(degrees: Mask, n: int) -> Iterator[Mask]:
+    """Those that see more than a part of all unknowns, none first; not so many that little would be left."""
+    last = -1
+    for part in SEEN:
+        found = np.flatnonzero(degrees > max(part * n, FEW))
+        if last < len(found) <= n * ASIDE:
+            last = len(found)
+            yield found
+
+
+def _chained(graph: Any, near: Mask, aside: Mask, n: int, m: int) -> Partition:
+    """The cheapest blocks of the unknowns `near` of n beside the rows `aside` of m."""
+    levels = _levels(graph)
     sizes = np.array([len(level) for level in levels])
-    found = min((_packed(sizes, limit, m) for limit in _limits(sizes)), key=lambda option: option[1])
-    groups, cost = found
-    if GAIN * cost > dense:
-        return None
-    blocks = tuple(tuple(int(i) for k in group for i in levels[k]) for group in groups)
-    return Partition(blocks, max(map(len, blocks)), cost)
+    options = [_packed(sizes, limit, m) for limit in _limits(sizes)]
+    apart = graph.nnz <= near.size  # each coupled to itself alone
+    if apart:
+        options.append(([[k] for k in range(near.size)], diagonal_cost(near.size, m)))
+    groups, cost = min(options, key=lambda option: option[1])
+    blocks = tuple(tuple(int(near[i]) for k in group for i in levels[k]) for group in groups)
+    size = max(map(len, blocks))
+    cost += border_cost(near.size, size, len(aside) + n - near.size)
+    return Partition(blocks, size, not apart, tuple(map(int, aside)), cost)
 
 
 def worthwhile(dense: float) -> bool:
@@ -74,6 +119,16 @@ def block_cost(count: int, size: int, m: int) -> float:
     """The same in blocks: a factor, a solve and a product for each, and m rows that see two blocks."""
     rows = m * (4 * size**2 + 40 * size)
     return ITERATIONS * (count * (START + 10 * size**3 / 3 + 60 * size**2) + rows)
+
+
+def diagonal_cost(n: int, m: int) -> float:
+    """The same where no unknown is coupled to another."""
+    return ITERATIONS * (START + 60 * n + 40 * m)
+
+
+def border_cost(n: int, size: int, others: int) -> float:
+    """What so many dense rows and unknowns beside n in blocks add."""
+    return ITERATIONS * (START + others * n * (2 * others + 6 * size + 40) + others**3) if others else 0.0
 
 
 def _united(E: Mask, cones: Mask) -> Any:

@@ -80,7 +80,7 @@ def solvers(monkeypatch: pytest.MonkeyPatch) -> tuple[conic.Solver, conic.Solver
         patch.setattr(partition, "START", 1.0)
         found = split._layout(parameters())
     assert found is not None
-    assert found.count > 1
+    assert found.rows.count > 1
     assert whole._layout(parameters()) is None  # it is small
     return split, whole
 

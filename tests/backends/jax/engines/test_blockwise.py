@@ -79,7 +79,7 @@ def solvers(monkeypatch: pytest.MonkeyPatch) -> tuple[interior_point.Solver, int
         for p in (parameters(), single):
             found = split._layout(p)
             assert found is not None
-            assert found.count > 2
+            assert found.rows.count > 2
     assert whole._layout(parameters()) is None  # it is small
     return split, whole
 

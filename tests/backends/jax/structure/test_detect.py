@@ -31,15 +31,18 @@ def test_control_is_a_chain_of_steps() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "blocks"),
+    ("rows", "start", "end"),
     [
-        ("x[i + 1] - x[i] <= c for i in n - 1", True),
-        ("x[i + 2] - x[i] <= c for i in n - 2\n    ||x[0:2]|| <= c", True),
-        ("sum(x) <= c\n    x[i + 1] - x[i] <= c for i in n - 1", False),
-        ("A @ x <= c", False),
+        ("x[i + 1] - x[i] <= c for i in n - 1", "block-tridiagonal", ""),
+        ("x[i + 2] - x[i] <= c for i in n - 2\n    ||x[0:2]|| <= c", "block-tridiagonal", ""),
+        ("sum(x) <= c\n    x[i + 1] - x[i] <= c for i in n - 1", "block-tridiagonal", "beside 1 dense row"),
+        ("x[i + 1] - x[i] <= x[0] for i in n - 1", "block-tridiagonal", "beside 1 dense column"),
+        ("sum(x) <= c\n    A[0] @ x <= c\n    x <= 1", "diagonal", "beside 2 dense rows"),
+        ("sum(x[0:400]) <= c\n    ||x[0:2]|| <= c\n    x <= 1", "block-tridiagonal", "beside 1 dense row"),
+        ("A @ x <= c", "dense", ""),
     ],
 )
-def test_rows_couple_what_they_see(rows: str, blocks: bool) -> None:
+def test_rows_couple_what_they_see(rows: str, start: str, end: str) -> None:
     text = f"""problem p
   given a: real[n], A: real[n, n], c: positive real
   find x: real[n]
@@ -49,4 +52,5 @@ def test_rows_couple_what_they_see(rows: str, blocks: bool) -> None:
 """
     layer = dc.compile(text, engine="conic" if "||x[" in rows else "interior_point")
     words = described(layer, np.ones(600), np.ones((600, 600)), 1.0)
-    assert words.startswith("block-tridiagonal") == blocks
+    assert words.startswith(start)
+    assert words.endswith(end)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from declarative.backends.jax.structure import blocks, matrix, partition
+from declarative.backends.jax.structure import blocks, border, matrix, partition
 
 RNG = np.random.default_rng(5)
 
@@ -39,11 +39,11 @@ def chain(stages: int, size: int, rng: Any = RNG) -> tuple[Any, Any]:
     return P[order][:, order], E[rows][:, order]
 
 
-def split(P: Any, E: Any, monkeypatch: pytest.MonkeyPatch) -> blocks.Layout:
+def split(P: Any, E: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(partition, "START", 1.0)
     found = partition.partition(P != 0, E != 0, 1e12)
     assert found is not None
-    return blocks.layout(found, E != 0)
+    return border.layout(found, E != 0)
 
 
 def test_stages_are_found_whatever_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,15 +62,32 @@ def test_parts_that_nothing_couples_stand_in_blocks(monkeypatch: pytest.MonkeyPa
     assert found.count * found.size < 1.5 * 120
 
 
+@pytest.mark.parametrize("many", [1, 70])
 @pytest.mark.parametrize("coupling", ["row", "unknown"])
-def test_what_couples_everything_leaves_it_dense(coupling: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_few_that_see_everything_stand_beside(
+    coupling: str, many: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(partition, "START", 1.0)
     P, E = chain(30, 4)
     if coupling == "row":
-        E[0] = 1  # a row that sees all
+        E[:many] = 1  # rows that see all
     else:
-        P[0] = P[:, 0] = 1
-    assert partition.partition(P != 0, E != 0, partition.iteration_cost(*P.shape)) is None
+        P[:many] = P[:, :many] = 1
+    found = partition.partition(P != 0, E != 0, partition.iteration_cost(*P.shape))
+    if many > 1:
+        assert found is None
+        return
+    assert found is not None
+    assert found.dense == ((0,) if coupling == "row" else ())
+    assert sum(map(len, found.blocks)) == 120 - (coupling == "unknown")
+
+
+def test_what_nothing_couples_is_diagonal(monkeypatch: pytest.MonkeyPatch) -> None:
+    P, E = np.eye(50), np.concatenate([np.eye(50), np.ones((3, 50))])
+    found = split(P, E, monkeypatch)
+    assert isinstance(found, border.Border)
+    assert found.inner.diagonal
+    assert list(found.dense) == [50, 51, 52]
 
 
 def test_products_and_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
