@@ -56,12 +56,19 @@ class Auxiliaries:
         self.taken.add(f"{stem}{number}")
         return f"{stem}{number}"
 
-    def unknown(self, shape: tuple[Dim, ...], sides: list[Expr], place: Place) -> Expr:
+    def unknown(
+        self,
+        shape: tuple[Dim, ...],
+        sides: list[Expr],
+        place: Place,
+        properties: frozenset[str] = frozenset(),
+    ) -> Expr:
         """A new unknown with one axis per binder on which the sides depend, read at the binders' values."""
         free = frozenset[str]().union(*(free_bounds(side) for side in sides), *_free(place.where))
         binders = [binder for binder in place.binders if binder.name in free]
         sizes = tuple(binder.last - binder.first for binder in binders)
-        variable = Variable(self.fresh("t"), Type("real", (*sizes, *shape)), doc="auxiliary of a rewrite")
+        kind, doc = Type("real", (*sizes, *shape)), "auxiliary of a rewrite"
+        variable = Variable(self.fresh("t"), kind, properties, doc=doc)
         self.unknowns.append(variable)
         unknown = Unknown(variable.name, variable.type)
         if not binders:

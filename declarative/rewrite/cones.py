@@ -6,8 +6,8 @@
     find X: psd, pd                                  X symmetric, X in psd  `pd` is closed to this as well
     find X: skew, diagonal                           X == -X', entries off the diagonal 0
 
-A symmetric unknown stays one, and is stored by its triangle alone. Of each equation between entries one copy is
-kept, so that the rows stay independent.
+A symmetric unknown stays one, and is stored by its triangle alone. Of each row for its entries one copy is kept,
+so that the rows stay independent.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from declarative.walk import constant as number
 Fresh = Callable[[str], str]
 PACKED = "packed"
 """The property of a symmetric unknown that is stored by its triangle."""
+SYMMETRIC = frozenset({"symmetric", PACKED})
 CONES = frozenset({"soc", "psd", "exp_cone", "power_cone"})
 
 
@@ -61,7 +62,7 @@ def declaration(variable: Variable, fresh: Fresh) -> tuple[Variable, list[Constr
         within = None
     kept = properties - {"psd", "pd", "skew", "diagonal"}
     if definite or "symmetric" in properties:
-        kept |= {"symmetric", PACKED}
+        kept |= SYMMETRIC
     return replace(variable, properties=frozenset(kept), within=within), found
 
 
@@ -85,11 +86,22 @@ def stated(constraint: Membership) -> list[Constraint] | None:
     return [Inequality(norm, radius, span=constraint.span, **same)]  # type: ignore[arg-type]
 
 
+def triangle(constraint: Inequality, fresh: Fresh) -> Inequality:
+    """An inequality between symmetric matrices, or a number and one, on the diagonal and above."""
+    sides = constraint.left, constraint.right
+    i, j, above = _above(next(side for side in sides if side.type.shape), fresh)
+    left, right = (_entry(side, i, j) for side in sides)
+    upper = replace(above, atom="less_equal")
+    return replace(constraint, left=left, right=right, binders=(i, j), where=upper)
+
+
 def _entry(x: Expr, row: Binder, column: Binder) -> Expr:
+    if not x.type.shape:
+        return x
     return Index(x, (Bound(row.name), Bound(column.name)), Type("real"))
 
 
-def _above(x: Expr, fresh: Fresh) -> tuple[Binder, Binder, Expr]:
+def _above(x: Expr, fresh: Fresh) -> tuple[Binder, Binder, Apply]:
     """Both indices of a square matrix's entries above the diagonal, and the filter that says so."""
     first, second = (Binder(fresh(name), Dim.of(0), x.type.shape[0]) for name in ("i", "j"))
     return first, second, Apply("less", (Bound(first.name), Bound(second.name)), Type("bool"))

@@ -15,7 +15,7 @@ from declarative.analyse.structure import Structure
 from declarative.atoms import ATOMS, Curvature
 from declarative.ir import Apply, Membership, Minimize, Problem, Semidefinite
 from declarative.rewrite import forms
-from declarative.rewrite.cones import CONES, PACKED
+from declarative.rewrite.cones import CONES, SYMMETRIC
 from declarative.rewrite.epigraph import lift_cones
 from declarative.rewrite.spelling import spelt
 from declarative.walk import constant as number
@@ -35,7 +35,7 @@ def obstacle(problem: Problem, structure: Structure) -> str | None:
     """None where a conic program says all of it, else why not, in words after 'because'."""
     statement = problem.statement
     plain = all(
-        variable.within is None and variable.properties in (frozenset(), {"symmetric", PACKED})
+        variable.within is None and variable.properties in (frozenset(), SYMMETRIC)
         for variable in problem.unknowns
     )
     quadratic = isinstance(statement, Minimize) and structure.degree(statement.value) is not None

@@ -41,17 +41,16 @@ from declarative.ir import (
     Reduce,
     Size,
     Type,
+    Unknown,
     Variable,
 )
 from declarative.rewrite import arrays, cones, forms, sets
 from declarative.rewrite.auxiliaries import Auxiliaries, Place, names
-from declarative.rewrite.spelling import isolated, spelt
+from declarative.rewrite.spelling import as_largest, isolated, pushed_in, spelt
 from declarative.walk import constant as number
-from declarative.walk import contains
+from declarative.walk import contains, walk
 
 _MONOTONE = {"sum", "mean", "transpose", "reshape", "vec", "concat", "stack", "diag", "trace", "cumsum"}
-_REDUCING = {"norm1", "norm2", "norm_p", "norm_inf", "norm_nuc", "norm_spec", "max", "min", "sum_largest"}
-_HOMOGENEOUS = _REDUCING | {"abs", "maximum", "minimum", "relu"}
 HALF = Const(0.5)
 
 
@@ -142,14 +141,14 @@ class _Lifting:
                 return [row for one in stated for row in self.constraint(one)]
             return [arrays.whole(constraint)]
         if not isinstance(constraint, Inequality) or self.structure.affine_constraint(constraint):
-            return [constraint]
+            return [self._once(constraint)]
         if constraint.label is None:
             found = self._split(constraint)
             if found is None and self.cones:
                 found = self._bounded(constraint)
             if found is not None:
                 self.changed = True
-                return found
+                return [self._once(row) for row in found]
         place = Place(constraint.binders, where=constraint.where)
         if constraint.where is not None and not self.cones:
             raise _Cannot
@@ -160,7 +159,7 @@ class _Lifting:
         """`largest of several <= c` is each of them <= c."""
         left, right, affine = constraint.left, constraint.right, self.structure.curvature.affine
         if not affine(right):
-            mirrored = _as_largest(right)
+            mirrored = as_largest(right)
             if mirrored is None or not affine(left):
                 return None
             return self._split(replace(constraint, left=mirrored, right=neg(left)))
@@ -287,7 +286,7 @@ class _Lifting:
         if not constant(factor) or not (signs.nonneg(factor) or signs.nonpos(factor)):
             raise _Cannot
         if expr.atom == "mul" and signs.nonneg(factor) and not signs.positive(factor):
-            pushed = _push(factor, inner)
+            pushed = pushed_in(factor, inner)
             if pushed is not None:
                 return self.relax(pushed, side, place)
         relaxed = self.relax(inner, side if signs.nonneg(factor) else -side, place)
@@ -420,10 +419,33 @@ class _Lifting:
 
     def _above(self, sides: list[Expr], shape: tuple[Dim, ...], place: Place) -> Expr:
         """A new unknown of the shape that is at least each of the sides."""
-        bound = self.new.unknown(shape, sides, place)
+        mirrored = not place.binders and self._symmetric(*sides)
+        properties = cones.SYMMETRIC if self.cones else frozenset({"symmetric"})
+        bound = self.new.unknown(shape, sides, place, properties if mirrored and shape else frozenset())
         for smaller in sides:
-            self.new.row(smaller, bound, place)
+            row = Inequality(smaller, bound, span=smaller.span)
+            self.new.quantified(cones.triangle(row, self.new.fresh) if mirrored else row, place)
         return bound
+
+    def _once(self, constraint: Constraint) -> Constraint:
+        """One copy of each row, unless a label asks for the multipliers of all."""
+        if not isinstance(constraint, Inequality) or constraint.binders or constraint.label is not None:
+            return constraint
+        if not self._symmetric(constraint.left, constraint.right):
+            return constraint
+        self.changed = True
+        return cones.triangle(constraint, self.new.fresh)
+
+    def _symmetric(self, *sides: Expr) -> bool:
+        """Matrices of symmetric unknowns that are equal to their transposes, and numbers."""
+        symmetric, sized = (
+            self.structure.curvature.signs.symmetric,
+            [side for side in sides if side.type.shape],
+        )
+        square = bool(sized) and all(len(side.type.shape) == 2 and symmetric(side) for side in sized)
+        return square and any(
+            isinstance(node, Unknown) and symmetric(node) for side in sized for node in walk(side)
+        )
 
     def _sum_largest(self, expr: Apply, inner: Expr, place: Place) -> Expr:
         relaxed = self.relax(inner, 1, place)
@@ -458,33 +480,3 @@ class _Lifting:
         for term in terms:
             self.new.row(term, bound, inside)
         return bound if side > 0 else neg(bound)
-
-
-def _as_largest(expr: Expr) -> Expr | None:
-    """-min(e) as max(-e)."""
-    match expr:
-        case Apply(atom="min", args=(inner,)):
-            return replace(expr, atom="max", args=(neg(inner),))
-        case Apply(atom="minimum", args=args):
-            return replace(expr, atom="maximum", args=tuple(map(neg, args)))
-        case Reduce(op="min", body=body):
-            return replace(expr, op="max", body=neg(body))
-        case _:
-            return None
-
-
-def _push(factor: Expr, inner: Expr) -> Expr | None:
-    """factor * inner with a nonnegative factor moved into a positively homogeneous atom."""
-    match inner:
-        case Apply(atom=atom, args=args) if atom in _HOMOGENEOUS:
-            if factor.type.shape and (atom in _REDUCING or factor.type.shape != inner.type.shape):
-                return None
-            return replace(inner, args=tuple(apply("mul", factor, arg) for arg in args))
-        case Apply(atom="hinge", args=(margin,)) if not factor.type.shape:
-            return apply("relu", apply("mul", factor, apply("sub", ONE, margin)))
-        case Apply(atom="add" | "sub" | "neg" | "sum" | "mean", args=args) if not factor.type.shape:
-            return replace(inner, args=tuple(apply("mul", factor, arg) for arg in args))
-        case Reduce(op="sum" | "mean" | "max" | "min", body=body) if not factor.type.shape:
-            return replace(inner, body=apply("mul", factor, body))
-        case _:
-            return None

@@ -14,6 +14,8 @@ Every matrix comes in blocks, one per unknown, so that absent blocks are known z
     form.rows  one Row per constraint, in order: Row.blocks {x: Expr [rows, size x]} or None,
                Row.rhs: Expr [rows] or None
 
+    form.factors  where squares of some Factor rows are in P: those, and P without them in form.rest
+
 `None` means "no pattern is known": the emitter then differentiates the emitted function instead
 (`jax.hessian` or `jax.grad` at z = 0 of the objective, `jax.jacfwd` and minus the value at z = 0 of
 `left - right`). A block that is missing from a dictionary is zero. A symmetric pair (x, y), (y, x) is
@@ -25,6 +27,7 @@ C order, which is the order of its multiplier.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from declarative.analyse.curvature import squared
 from declarative.analyse.linear import Affine, Column, Linear, depends, times, transposed
@@ -49,7 +52,7 @@ from declarative.ir import (
     Type,
 )
 
-TWO = Const(2.0)
+ONE, TWO = Const(1.0), Const(2.0)
 
 
 @dataclass(frozen=True)
@@ -61,11 +64,25 @@ class Row:
     rhs: Expr | None
 
 
+Blocks: TypeAlias = dict[tuple[str, str], Expr]
+
+
+@dataclass(frozen=True)
+class Factor:
+    """Adds rows' diag(weight) rows to P, with rows in `blocks` and a weight that is certainly not negative."""
+
+    blocks: dict[str, Expr]
+    weight: Expr
+    """One for all rows, or in the shape of what was squared."""
+
+
 @dataclass(frozen=True)
 class Form:
-    P: dict[tuple[str, str], Expr] | None
+    P: Blocks | None
     q: dict[str, Expr] | None
     rows: tuple[Row, ...]
+    rest: Blocks | None = None
+    factors: tuple[Factor, ...] = ()
 
 
 def extract(problem: Problem, structure: Structure) -> Form:
@@ -81,7 +98,8 @@ def extract(problem: Problem, structure: Structure) -> Form:
     )
     if not known:
         return Form(None, None, rows)
-    return Form(objective.P, None if objective.late else objective.q, rows)
+    q = None if objective.late else objective.q
+    return Form(objective.P, q, rows, objective.rest, tuple(objective.factors))
 
 
 # ---- constraints ---------------------------------------------------------------------------------
@@ -138,11 +156,16 @@ def _flat(expr: Expr) -> Expr:
 
 
 class _Objective:
-    """Collects P and q term by term; `late` says that q has parts that only evaluation gives."""
+    """Collects P and q term by term; `late` says that q has parts that only evaluation gives.
+
+    P is kept a second time as `rest` and `factors`.
+    """
 
     def __init__(self, structure: Structure, sizes: dict[str, tuple[Dim, ...]]):
         self.structure, self.sizes = structure, sizes
-        self.P: dict[tuple[str, str], Expr] = {}
+        self.P: Blocks = {}
+        self.rest: Blocks = {}
+        self.factors: list[Factor] = []
         self.q: dict[str, Expr] = {}
         self.late = False
 
@@ -171,9 +194,13 @@ class _Objective:
         b = a if right is left else linear(right)
         if a is None or b is None:
             return False
+        factored = self._factored(core, weight)
         for (x, _), block in a.blocks.items():
             for (y, _), other in b.blocks.items():
-                self._curve(x, y, block, middle, other, weight, same=right is left)
+                same = right is left
+                self._curve(self.P, x, y, block, middle, other, weight, same)
+                if not factored:
+                    self._curve(self.rest, x, y, block, middle, other, weight, same)
             self._bilinear_slope(x, block, middle, b.constant, weight)
         for (y, _), block in b.blocks.items():
             flipped = None if middle is None else transposed(middle)
@@ -202,12 +229,14 @@ class _Objective:
                 return False
             for x, block in a.blocks.items():
                 for y, other in b.blocks.items():
-                    self._shifted_curve(x, y, block, middle, other, factor, binder)
+                    for into in (self.P, self.rest):
+                        self._shifted_curve(into, x, y, block, middle, other, factor, binder)
         self.late = True
         return True
 
     def _shifted_curve(
         self,
+        into: Blocks,
         x: Column,
         y: Column,
         block: Expr,
@@ -219,30 +248,48 @@ class _Objective:
         places = times(transposed(_selection(x, binder, self.sizes)), _selection(y, binder, self.sizes))
         inner = mul(weight, times(transposed(block), other if middle is None else times(middle, other)))
         product = apply("kron", places, inner)
-        self._both(x[0], y[0], product)
+        _both(into, x[0], y[0], product)
 
     def _curve(
-        self, x: str, y: str, block: Expr, middle: Expr | None, other: Expr, weight: Expr, same: bool
+        self,
+        into: Blocks,
+        x: str,
+        y: str,
+        block: Expr,
+        middle: Expr | None,
+        other: Expr,
+        weight: Expr,
+        same: bool,
     ) -> None:
         """weight * (block @ x)' middle (other @ y), differentiated twice."""
         if same and x == y and middle is None:
             product = times(transposed(block), block)
-            self._add(x, x, mul(mul(TWO, weight), product))
+            _add(into, x, x, mul(mul(TWO, weight), product))
             return
         if same and x == y and middle is not None:
             both = add(middle, transposed(middle))
-            self._add(x, x, mul(weight, times(transposed(block), times(both, block))))
+            _add(into, x, x, mul(weight, times(transposed(block), times(both, block))))
             return
         product = times(transposed(block), other if middle is None else times(middle, other))
-        self._both(x, y, mul(weight, product))
+        _both(into, x, y, mul(weight, product))
 
-    def _both(self, x: str, y: str, product: Expr) -> None:
-        """product and its transpose, at (x, y) and at (y, x)."""
-        if x == y:
-            self._add(x, x, add(product, transposed(product)))
-        else:
-            self._add(x, y, product)
-            self._add(y, x, transposed(product))
+    def _factored(self, core: Expr, weight: Expr) -> bool:
+        """Whether the term, weight * core, is kept as squares of rows: not if these are unknowns themselves."""
+        signs = self.structure.curvature.signs
+        square = _square(core, self.structure)
+        if square is None:
+            return False
+        base, scale, factor = square
+        found = Linear(self.structure)(base)
+        if found is None or not signs.nonneg(weight) or not signs.nonneg(scale):
+            return False
+        blocks = {name: block for (name, _), block in found.blocks.items()}
+        if factor is not None:
+            blocks = {name: times(factor, block) for name, block in blocks.items()}
+        if all(is_eye(block.array if isinstance(block, Index) else block) for block in blocks.values()):
+            return False
+        self.factors.append(Factor(blocks, mul(mul(TWO, weight), scale)))
+        return True
 
     def _bilinear_slope(
         self, name: str, block: Expr, middle: Expr | None, constant: Expr, weight: Expr
@@ -257,8 +304,49 @@ class _Objective:
     def _slope(self, name: str, slope: Expr) -> None:
         self.q[name] = add(self.q[name], slope) if name in self.q else slope
 
-    def _add(self, x: str, y: str, block: Expr) -> None:
-        self.P[x, y] = add(self.P[x, y], block) if (x, y) in self.P else block
+
+def _both(into: Blocks, x: str, y: str, product: Expr) -> None:
+    """product and its transpose, at (x, y) and at (y, x)."""
+    if x == y:
+        _add(into, x, x, add(product, transposed(product)))
+    else:
+        _add(into, x, y, product)
+        _add(into, y, x, transposed(product))
+
+
+def _add(into: Blocks, x: str, y: str, block: Expr) -> None:
+    into[x, y] = add(into[x, y], block) if (x, y) in into else block
+
+
+def _square(core: Expr, structure: Structure) -> tuple[Expr, Expr, Expr | None] | None:
+    """(base, scale, F) where the scalar `core` is the sum of scale * (F @ base)^2; F None is the identity."""
+    base = square_of(core)
+    if base is not None:
+        return base, ONE, None
+    pair = as_quadratic(core)
+    if pair is not None:
+        match pair[1]:
+            case None:
+                return pair[0], ONE, None
+            case Apply(atom="matmul", args=(left, right)) if (
+                transposed(left) == right and len(right.type.shape) == 2 and structure.constant(right)
+            ):
+                return pair[0], ONE, right
+            case _:
+                return None
+    match core:
+        case Apply(atom="quad_over_lin", args=(top, bottom)) if structure.constant(bottom):
+            return top, div(ONE, bottom), None
+        case Apply(atom="mean", args=(inner,)) if squared(inner) is not None and not core.type.shape:
+            root = squared(inner)
+            assert root is not None
+            return root, div(ONE, count(inner)), None
+        case Apply(atom="sum", args=(Apply(atom="mul", args=(left, right)),)):
+            for weights, other in ((left, right), (right, left)):
+                root = squared(other)
+                if structure.constant(weights) and root is not None and root.type.shape == weights.type.shape:
+                    return root, weights, None
+    return None
 
 
 def _factors(core: Expr, structure: Structure) -> tuple[Expr, Expr | None, Expr] | None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from declarative.analyse.curvature import squared
 from declarative.analyse.signs import as_quadratic
 from declarative.analyse.squares import square_of
 from declarative.analyse.structure import Structure, root_of_squares
-from declarative.analyse.terms import add, apply, div, mul, neg, sub
-from declarative.ir import Apply, Expr
+from declarative.analyse.terms import ONE, add, apply, div, mul, neg, sub
+from declarative.ir import Apply, Expr, Reduce
+
+_REDUCING = {"norm1", "norm2", "norm_p", "norm_inf", "norm_nuc", "norm_spec", "max", "min", "sum_largest"}
+_HOMOGENEOUS = _REDUCING | {"abs", "maximum", "minimum", "relu"}
 
 
 def spelt(expr: Apply, structure: Structure) -> Apply | None:
@@ -66,3 +71,33 @@ def _alone(expr: Expr, side: int, bound: Expr, structure: Structure) -> tuple[Ap
             return _alone(a, side, mul(bound, b), structure)
     fits = isinstance(expr, Apply) and bound.type.shape in ((), expr.type.shape)
     return (expr, side, bound) if fits and isinstance(expr, Apply) else None
+
+
+def as_largest(expr: Expr) -> Expr | None:
+    """-min(e) as max(-e)."""
+    match expr:
+        case Apply(atom="min", args=(inner,)):
+            return replace(expr, atom="max", args=(neg(inner),))
+        case Apply(atom="minimum", args=args):
+            return replace(expr, atom="maximum", args=tuple(map(neg, args)))
+        case Reduce(op="min", body=body):
+            return replace(expr, op="max", body=neg(body))
+        case _:
+            return None
+
+
+def pushed_in(factor: Expr, inner: Expr) -> Expr | None:
+    """factor * inner with a nonnegative factor moved into a positively homogeneous atom."""
+    match inner:
+        case Apply(atom=atom, args=args) if atom in _HOMOGENEOUS:
+            if factor.type.shape and (atom in _REDUCING or factor.type.shape != inner.type.shape):
+                return None
+            return replace(inner, args=tuple(apply("mul", factor, arg) for arg in args))
+        case Apply(atom="hinge", args=(margin,)) if not factor.type.shape:
+            return apply("relu", apply("mul", factor, apply("sub", ONE, margin)))
+        case Apply(atom="add" | "sub" | "neg" | "sum" | "mean", args=args) if not factor.type.shape:
+            return replace(inner, args=tuple(apply("mul", factor, arg) for arg in args))
+        case Reduce(op="sum" | "mean" | "max" | "min", body=body) if not factor.type.shape:
+            return replace(inner, body=apply("mul", factor, body))
+        case _:
+            return None

@@ -115,6 +115,15 @@ CASES = {
     concat(x[i], 1, t1[i]) in exp_cone for i in n
     concat(t2, x) in soc""",
     ),
+    "entries of symmetric matrices": (
+        "X: symmetric real[n, n]\n  minimize trace(S @ X) + ||X - S||_1 + ||X||_F\n  subject to X >= -1",
+        """minimize trace(S @ X) + sum(t1) + t2
+  subject to
+    -1 <= X[i3, j3] for i3 in n for j3 in n where i3 <= j3
+    (X - S)[i1, j1] <= t1[i1, j1] for i1 in n for j1 in n where i1 <= j1
+    (S - X)[i2, j2] <= t1[i2, j2] for i2 in n for j2 in n where i2 <= j2
+    concat(t2, reshape(X, n*n)) in soc""",
+    ),
     "sets": (
         "x: real[n] in ball(r), X: skew real[n, n], y: real[3] in power_cone(0.3)\n"
         "  minimize sum(x) + ||X - S||^2 + sum(y)",

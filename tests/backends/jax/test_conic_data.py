@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import pytest
 import declarative as dc
 from declarative.analyse import analyse, structure_of
 from declarative.backends.jax import runtime as rt
+from declarative.layer.status import DerivativeStatus
 from declarative.rewrite import conic, rewrite
 from tests import programs
 from tests.backends.jax.conic_form import Solved, solve
@@ -104,3 +106,22 @@ def test_rows_of_a_symmetric_matrix_keep_products() -> None:
     np.testing.assert_allclose(
         rt.svec(jnp.asarray(MATRIX)), rt.svec(jnp.asarray((MATRIX + MATRIX.T) / 2)), rtol=1e-6
     )
+
+
+def test_entries_of_a_symmetric_matrix_have_independent_rows() -> None:
+    """min |X - S|^2 / 2 + |X|_1 / 2 with X >= -1 shrinks the entries and cuts them off; so does its derivative."""
+    layer = dc.compile(
+        "problem p\n  given S: symmetric real[n, n]\n  find X: symmetric real[n, n]\n"
+        "  minimize ||X - S||^2 / 2 + ||X||_1 / 2\n  subject to X >= -1"
+    )
+    assert "conic" in layer.explain()
+    with jax.enable_x64(True):
+        S = jnp.asarray([[2.0, -0.2, -3.0], [-0.2, -0.9, 0.8], [-3.0, 0.8, 0.1]])
+        W = jnp.asarray([[1.0, 2.0, 3.0], [2.0, -1.0, 4.0], [3.0, 4.0, 5.0]])
+        solution = layer.solve(S)
+        assert solution.ok
+        assert solution.derivative_code == DerivativeStatus.REGULAR.code
+        shrunk = jnp.sign(S) * jnp.maximum(jnp.abs(S) - 0.5, 0)
+        np.testing.assert_allclose(solution.X, jnp.maximum(shrunk, -1), atol=1e-9)
+        slope = jax.grad(lambda S: jnp.sum(W * layer(S)))(S)
+        np.testing.assert_allclose(slope, jnp.where((jnp.abs(S) > 0.5) & (shrunk > -1), W, 0), atol=1e-9)
