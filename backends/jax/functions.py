@@ -31,20 +31,28 @@ def quadratic(scope: Scope, variant: Variant) -> Form:
     """min 1/2 z'Pz + q'z subject to A z = b, G z <= h, as `data(params)`."""
     from declarative.backends.jax.quadratic import data
 
-    functions = tuple(data(scope).values())
-    if not variant.auxiliaries:
-        return Form(functions, ("data",))
-    return Form((*functions, own(scope, variant.auxiliaries)), ("data", "own"))
+    return _program(scope, variant, data(scope))
 
 
 def conic(scope: Scope, variant: Variant) -> Form:
     """min 1/2 z'Pz + q'z subject to A z + s = b, s in K, as `data(params)`."""
     from declarative.backends.jax.conic_data import data
 
-    functions = tuple(data(scope).values())
-    if not variant.auxiliaries:
-        return Form(functions, ("data",))
-    return Form((*functions, own(scope, variant.auxiliaries)), ("data", "own"))
+    return _program(scope, variant, data(scope))
+
+
+def _program(scope: Scope, variant: Variant, data: dict[str, str]) -> Form:
+    from declarative.backends.jax.quadratic import curvature
+
+    functions, arguments = list(data.values()), ["data"]
+    if variant.auxiliaries:
+        functions.append(own(scope, variant.auxiliaries))
+        arguments.append("own=own")
+    rows = curvature(scope) if variant.facts.convex else None
+    if rows is not None:
+        functions.append(rows)
+        arguments.append("curvature=curvature")
+    return Form(tuple(functions), tuple(arguments))
 
 
 def matrix_free(scope: Scope, variant: Variant) -> Form:

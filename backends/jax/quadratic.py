@@ -11,7 +11,7 @@ from declarative.backends.jax.printer import tidy
 from declarative.backends.jax.writer import Function, Scope, count
 from declarative.dims import Dim
 from declarative.rewrite.cones import PACKED
-from declarative.rewrite.quadratic import Form, Row, extract
+from declarative.rewrite.quadratic import Blocks, Form, Row, extract
 
 DERIVED = {
     "P": "rt.second_order(cost, size(params), params)",
@@ -39,12 +39,38 @@ def known(scope: Scope) -> tuple[dict[str, str], Function]:
         return _derived(scope), Function(scope)  # formulas are for whole matrices
     form = extract(scope.problem, structure_of(scope.problem))
     function = Function(scope, _known(form))
-    text: dict[str, str | None] = {"P": _hessian(function, form), "q": _gradient(function, form)}
+    text: dict[str, str | None] = {
+        "P": None if form.P is None else _hessian(function, form.P),
+        "q": _gradient(function, form),
+    }
     for kind, matrix, side, constraint in SIDES:
         kept = [c for c in scope.problem.constraints if isinstance(c, constraint)]
         rows = list(zip([row for row in form.rows if row.kind == kind], kept, strict=True))
         text[matrix], text[side] = _matrix(function, rows), _right(function, rows)
     return {name: DERIVED[name] if found is None else tidy(found) for name, found in text.items()}, function
+
+
+def curvature(scope: Scope) -> str | None:
+    """`curvature(params)`, P by rows, where squares of such are minimised, not subject to equations alone."""
+    if any(PACKED in unknown.properties for unknown in scope.problem.unknowns):
+        return None
+    if all(isinstance(constraint, ir.Equality) for constraint in scope.problem.constraints):
+        return None
+    form = extract(scope.problem, structure_of(scope.problem))
+    if not form.factors or form.rest is None:
+        return None
+    rest, sizes = form.rest, {unknown.name: count(unknown.type.shape) for unknown in scope.problem.unknowns}
+    inside = [part for factor in form.factors for part in (*factor.blocks.values(), factor.weight)]
+    function = Function(scope, [*rest.values(), *inside])
+    matrix = _hessian(function, rest)
+    lines = [f"    {tidy(matrix)},"]
+    for factor in form.factors:
+        height = next(iter(factor.blocks.values())).type.shape[0]
+        rows = _joined([[_block(function, factor.blocks.get(name), height, sizes[name]) for name in sizes]])
+        lines.append(f"    ({tidy(function.expr(factor.weight))}, {tidy(rows)}),")
+    function.returns("return rt.curvature(", "    params,", *lines, ")")
+    doc = "P as a matrix and weighted rows: P = rest + sum of rows' diag(weight) rows."
+    return function.text("curvature(params)", doc, unknowns=None)
 
 
 def _derived(scope: Scope) -> dict[str, str]:
@@ -76,11 +102,8 @@ def _known(form: Form) -> list[ir.Expr]:
     return found
 
 
-def _hessian(function: Function, form: Form) -> str | None:
-    if form.P is None:
-        return None
+def _hessian(function: Function, blocks: Blocks) -> str:
     sizes = _sizes(function)
-    blocks = form.P
     rows = [[_block(function, blocks.get((a, b)), sizes[a], sizes[b]) for b in sizes] for a in sizes]
     return _joined(rows)
 

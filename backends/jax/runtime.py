@@ -37,7 +37,7 @@ from declarative.backends.jax.cone_rows import smat as smat
 from declarative.backends.jax.cone_rows import svec as svec
 from declarative.backends.jax.cone_rows import symmetric as symmetric
 from declarative.backends.jax.cone_rows import triangle as triangle
-from declarative.backends.jax.forms import Cones, Conic, Quadratic
+from declarative.backends.jax.forms import Cones, Conic, Curvature, Quadratic
 from declarative.backends.jax.matrix_functions import det as det
 from declarative.backends.jax.matrix_functions import eig_max as eig_max
 from declarative.backends.jax.matrix_functions import eig_min as eig_min
@@ -159,6 +159,17 @@ def quadratic(params: tuple[Any, ...], *, P: Any, q: Any, A: Any, b: Any, G: Any
     """The data of a quadratic program in the dtype of the parameters."""
     kind = dtype(params)
     return Quadratic(*(jnp.asarray(block).astype(kind) for block in (P, q, A, b, G, h)))
+
+
+def curvature(params: tuple[Any, ...], rest: Any, *weighted: tuple[Any, Any]) -> Curvature:
+    """P as a matrix and rows, a weight for each or one for all rows of a block, in the dtype of the parameters."""
+    kind = dtype(params)
+    blocks = [jnp.asarray(rows).astype(kind) for _, rows in weighted]
+    weights = [
+        jnp.broadcast_to(jnp.ravel(jnp.asarray(weight).astype(kind)), rows.shape[:1])
+        for (weight, _), rows in zip(weighted, blocks, strict=True)
+    ]
+    return Curvature(jnp.asarray(rest).astype(kind), jnp.concatenate(blocks), jnp.concatenate(weights))
 
 
 def conic(

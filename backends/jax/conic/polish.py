@@ -96,7 +96,7 @@ def polish(problem: Program, x: Array, s: Array, z: Array) -> Polished:
         done = (state.best.error <= floor) | ~jnp.isfinite(state.now.error) | (state.slow >= PATIENCE)
         return (state.rounds < ROUNDS) & (~done | (state.rounds == 0))
 
-    start = at(x, s, z, matrix.nothing(problem.P))
+    start = at(x, s, z, matrix.nothing(problem.P, problem.A))
     none = jnp.int32(0)
     return lax.while_loop(going, body, _State(start, start, none, none)).best
 

@@ -131,7 +131,7 @@ def _central(data: Conic, y: Point, good: Array, mu: Array) -> tuple[Point, deri
         small = state.error <= 16 * eps
         return good & (state.rounds < ROUNDS) & ((state.rounds == 0) | ~(small | state.stuck))
 
-    start = _State(x, *at(x, s, z), matrix.nothing(problem.P), jnp.int32(0), jnp.asarray(False))
+    start = _State(x, *at(x, s, z), matrix.nothing(problem.P, problem.A), jnp.int32(0), jnp.asarray(False))
     last = lax.while_loop(going, body, start)
     zs, zero = rows * last.pairs.z / cost, data.cones.zero
     near = derivative.fixed(problem, last.pairs, last.factor, level)

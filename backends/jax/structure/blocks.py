@@ -135,6 +135,9 @@ class Symmetric:
 
     def __matmul__(self, x: Array) -> Array:
         """x [n] or [n, columns]."""
+        if self.layout.diagonal:
+            diagonal = flat(self.layout, self.right[:, :, 0])
+            return diagonal * x if x.ndim == 1 else diagonal[:, None] * x
         b = self.layout.size
         parts = _paired(self.layout, x)
         here = _times(self.right, parts)
@@ -290,6 +293,8 @@ def _entries(matrix: Array, rows: Index, columns: Index) -> Array:
 
 def _taken(v: Array, places: Index) -> Array:
     """v at places, zero at those past its end."""
+    if places.size == v.shape[0] and (places.ravel() == np.arange(places.size)).all():
+        return v.reshape(*places.shape, *v.shape[1:])
     return jnp.concatenate([v, jnp.zeros_like(v[:1], shape=(1, *v.shape[1:]))])[places]
 
 
@@ -300,7 +305,12 @@ def _paired(layout: Layout, x: Array) -> Array:
 
 def flat(layout: Layout, blocks: Array) -> Array:
     """[count, b, ...] -> [n, ...]."""
-    return blocks.reshape(layout.place.size, *blocks.shape[2:])[layout.spot]
+    entries = blocks.reshape(layout.place.size, *blocks.shape[2:])
+    return (
+        entries
+        if (np.diff(layout.spot) == 1).all() and layout.spot.size == layout.place.size
+        else entries[layout.spot]
+    )
 
 
 def _times(matrix: Array, x: Array) -> Array:

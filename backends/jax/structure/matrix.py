@@ -111,9 +111,10 @@ def solve_with_rows(factor: Factor, E: Wide, weights: Array, r: Array, t: Array)
     return x, (heavy * (E @ x - t)).at[dense].set(y[y.shape[0] - len(dense) :])
 
 
-def nothing(matrix: Square) -> Factor:
-    """A factor of zeros."""
-    return jax.tree.map(jnp.zeros_like, jax.eval_shape(lambda: factorised(matrix, 1.0)))
+def nothing(P: Square, E: Wide) -> Factor:
+    """Zeros in place of the factor of gram(P, E, weights)."""
+    none = jnp.zeros(E.shape[0], P.dtype)
+    return jax.tree.map(jnp.zeros_like, jax.eval_shape(lambda: factorised(gram(P, E, none), 1.0)))
 
 
 def definite(factor: Factor) -> Array:
