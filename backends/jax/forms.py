@@ -64,6 +64,19 @@ class Cones:
 jax.tree_util.register_static(Cones)
 
 
+@dataclass(frozen=True)
+class Sparsity:
+    """What is known of a conic program's zeros, whatever its parameters are; structure, not data."""
+
+    single: tuple[int, ...] | None = None
+    """Of each row of A: the only unknown that it sees, -1 where it may see others. None: nothing is known."""
+    curved: bool = True
+    """False: P is zero."""
+
+
+jax.tree_util.register_static(Sparsity)
+
+
 class Conic(NamedTuple):
     """min 1/2 z'Pz + q'z subject to A z + s = b, s in K.
 
@@ -76,3 +89,4 @@ class Conic(NamedTuple):
     b: Array  # [m]
     alpha: Array  # [power], the exponents of the power cones
     cones: Cones
+    sparsity: Sparsity = Sparsity()

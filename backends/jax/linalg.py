@@ -19,6 +19,7 @@ T = TypeVar("T")
 
 HALVINGS = 30  # of an interval around an eigenvalue
 BISECTED = 16  # orders up to which these are faster than all eigenvalues
+FUSED = 32  # terms up to which XLA makes a sum part of other operations on the CPU
 SMALL = 10  # matrices up to this order are safe, and faster, as a batch on every device
 
 
@@ -135,6 +136,18 @@ def gram(rows: Array) -> Array:
 def times(matrix: Array, columns: Array) -> Array:
     """matrix @ columns for few columns, one after the other: products with vectors need no copies."""
     return jnp.stack([matrix @ v for v in columns.T], axis=1)
+
+
+def inner(v: Array, w: Array) -> Array:
+    """Sums of v * w over the last axis; short ones XLA does within what reads them."""
+    if v.shape[-1] <= FUSED:
+        return jnp.sum(v * w, axis=-1)
+    return jnp.einsum("...i,...i->...", v, w)
+
+
+def largest(v: Array) -> Array:
+    """The largest size of an entry along the last axis."""
+    return jnp.max(jnp.abs(v), axis=-1, initial=0)
 
 
 @elementwise

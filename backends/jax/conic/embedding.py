@@ -10,6 +10,7 @@ and corrector, one step length, a neighbourhood of the central path where a cone
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -27,7 +28,7 @@ PATIENCE = 20  # steps without a better point before giving up,
 ENOUGH = 2  # and where the tolerance is met
 FAIR = 1e-8  # residual of a certificate that is believed where there is no solution
 FRACTION = 0.99  # of the way to the boundary
-ACCURACY = 1e-8  # of a direction, relative to the error of the point that it leaves
+PREDICTED, CORRECTED = 1e-3, 1e-8  # accuracy of a direction, relative to the error where it starts
 SHRINK = 0.9
 TRIES = 100
 
@@ -46,6 +47,9 @@ class Products(NamedTuple):
     Px: Array  # [n]
     Az: Array  # [n], A'z
     Ax: Array  # [kept]
+
+
+System = Callable[[list[Any], Array], kkt.Solve]
 
 
 class State(NamedTuple):
@@ -92,13 +96,15 @@ def run(problem: Scaled, state: State, tol: Array, target: Array, max_iter: Arra
     cones = grouped(problem.cones, problem.alpha)
     sharp = _sharp(problem)
 
+    system = kkt.prepared(problem, cones)
+
     def going(state: State) -> Array:
         done = (state.error < target) | (state.infeasible < sharp) | (state.unbounded < sharp)
         patience = jnp.where(state.error < tol, ENOUGH, PATIENCE)
         stuck = (state.stalls >= STALLS) | (state.waiting >= patience)
         return (state.steps < max_iter) & ~stuck & ~done
 
-    return lax.while_loop(going, lambda state: _advance(problem, cones, state), state)
+    return lax.while_loop(going, lambda state: _advance(problem, cones, system, state), state)
 
 
 def result(problem: Scaled, last: State, tol: Array) -> Result:
@@ -124,9 +130,9 @@ def _start(problem: Scaled, cones: tuple[Cone, ...]) -> Iterate:
 # ---- one step ----------------------------------------------------------------------------------
 
 
-def _advance(problem: Scaled, cones: tuple[Cone, ...], state: State) -> State:
-    accuracy = ACCURACY * jnp.minimum(state.error, 1)
-    moved, length = _step(problem, cones, state.now, state.products, state.delta, accuracy)
+def _advance(problem: Scaled, cones: tuple[Cone, ...], system: System, state: State) -> State:
+    accuracy = jnp.minimum(state.error, 1)
+    moved, length = _step(problem, cones, system, state.now, state.products, state.delta, accuracy)
     healthy = jnp.isfinite(length) & jnp.all(jnp.isfinite(moved.x)) & jnp.all(jnp.isfinite(moved.z))
     now = _choose(healthy, moved, state.now)
     products = _products(problem, now)
@@ -158,6 +164,7 @@ def _products(problem: Scaled, now: Iterate) -> Products:
 def _step(
     problem: Scaled,
     cones: tuple[Cone, ...],
+    system: System,
     now: Iterate,
     products: Products,
     delta: Array,
@@ -170,20 +177,26 @@ def _step(
     mu = (s @ z + tau * kappa) / degree
     pairs = list(zip(split(cones, s[zero:]), split(cones, z[zero:]), strict=True))
     scalings = [cone.scaling(*pair, mu, delta) for cone, pair in zip(cones, pairs, strict=True)]
-    solve = kkt.factorised(problem, cones, scalings, delta, accuracy)
+    solve = system(scalings, delta)
     xi, curved = x / tau, products.Px / tau
     r_x = products.Px + products.Az + q * tau
     r_z = products.Ax + s - b * tau
     r_tau = kappa + curved @ x + q @ x + b @ z
     zeros = jnp.zeros_like(s[:zero])
 
-    def turn(_: Array, carry: tuple[Array, Array, Array, Any]) -> tuple[Array, Array, Array, Any]:
+    def turn(number: Array, carry: tuple[Array, Array, Array, Any]) -> tuple[Array, Array, Array, Any]:
         """The direction that leaves `keep` of the residuals and takes s o z by `shift`, tau * kappa by `tk`;
         then what the corrector is to do after it."""
         keep, shift, tk = carry[:3]
-        found = solve(jnp.stack([-keep * r_x, -q]), jnp.stack([shift - keep * r_z, b]))
+        found = solve(
+            jnp.stack([-keep * r_x, -q]),
+            jnp.stack([shift - keep * r_z, b]),
+            accuracy * jnp.where(number == 0, PREDICTED, CORRECTED),
+        )
         (x1, x2), (z1, z2) = found.x, found.z
-        fall = -((x2 - xi) @ P @ (x2 - xi)) - found.energy[1] - kappa / tau
+        given = zip(cones, scalings, split(cones, z2[zero:]), strict=True)
+        energy = sum(cone.energy(scaling, part) for cone, scaling, part in given)
+        fall = -((x2 - xi) @ P @ (x2 - xi)) - energy - kappa / tau
         # Both are the same where the system is solved; they differ where it is singular, along an
         # unknown that only the objective sees: there x2 is long, and tau must fall.
         fall = jnp.minimum(fall, (2 * curved + q) @ x2 + b @ z2 - xi @ curved - kappa / tau)

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from declarative.backends.jax.forms import Cones
+from declarative.backends.jax.forms import Cones, Sparsity
 
 
 class Layout(NamedTuple):
@@ -60,6 +60,12 @@ def layout(cones: Cones) -> Layout:
     # JAX takes indices of 32 bits whether or not it knows 64.
     source, first, second = (part.astype(np.int32) for part in (source, first, second))
     return Layout(source, factor, first, second, 1 / factor[first], plain)
+
+
+def seen(cones: Cones, sparsity: Sparsity) -> np.ndarray:
+    """[kept] int, of each kept row the only unknown that it sees, -1 where it may see others."""
+    source = layout(cones).source
+    return np.full(source.size, -1) if sparsity.single is None else np.asarray(sparsity.single, int)[source]
 
 
 def widened(cones: Cones, v: Array) -> Array:

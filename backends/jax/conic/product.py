@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from declarative.backends.jax.conic.cones.cone import Cone
+from declarative.backends.jax.conic.cones.cone import Cone, Symmetric
 
 Cones = tuple[Cone, ...]
+T = TypeVar("T", Array, np.ndarray[Any, Any])
 
 
-def split(cones: Cones, v: Array) -> list[Array]:
+def split(cones: Cones, v: T) -> list[T]:
     ends = np.cumsum([0, *(cone.rows for cone in cones)])
     return [v[start:stop] for start, stop in itertools.pairwise(ends)]
 
@@ -34,3 +35,21 @@ def mapped(cones: Cones, method: Callable[..., Array], scalings: list[Any], *vec
         [method(cone, scaling, *piece) for cone, scaling, piece in zip(cones, scalings, pieces, strict=True)],
         vectors[0],
     )
+
+
+def inverse(cones: Cones, scalings: list[Any], v: Array) -> Array:
+    """(H + delta)^-1 of the rows of v [k, rows]."""
+    return _by_rows(cones, [cone.inverse for cone in cones], scalings, v)
+
+
+def times(cones: tuple[Symmetric, ...], scalings: list[Any], v: Array) -> Array:
+    """H + delta times the rows of v [k, rows]."""
+    return _by_rows(cones, [cone.times for cone in cones], scalings, v)
+
+
+def _by_rows(cones: Cones, methods: list[Callable[..., Array]], scalings: list[Any], v: Array) -> Array:
+    parts = [
+        method(scaling, part.T)
+        for method, scaling, part in zip(methods, scalings, split(cones, v.T), strict=True)
+    ]
+    return parts[0] if len(parts) == 1 else jnp.concatenate(parts, axis=1)

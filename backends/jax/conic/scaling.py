@@ -15,7 +15,7 @@ from declarative.backends.jax.conic.blockwise import widened_rows
 from declarative.backends.jax.conic.cones import grouped
 from declarative.backends.jax.conic.layout import narrowed, widened
 from declarative.backends.jax.conic.product import join, split
-from declarative.backends.jax.forms import Cones, Conic
+from declarative.backends.jax.forms import Cones, Conic, Sparsity
 from declarative.backends.jax.qp.scaling import inverse_root
 from declarative.backends.jax.structure import matrix
 from declarative.backends.jax.structure.matrix import Square, Wide
@@ -40,6 +40,7 @@ class Scaled(NamedTuple):
     columns: Array  # [n]: unscaled x = columns * x
     rows: Array  # [kept]: unscaled z = rows * z / cost, unscaled s = s / rows
     cost: Array  # the objective was multiplied by it
+    sparsity: Sparsity = Sparsity()
 
 
 def present(data: Conic) -> tuple[Wide, Array]:
@@ -77,7 +78,8 @@ def equilibrated(data: Conic) -> Scaled:
 def scaled(data: Conic, columns: Array, rows: Array, cost: Array) -> Scaled:
     A, b = _kept(data)
     P, A = matrix.scaled_square(data.P, columns, cost), matrix.scaled_rows(rows, A, columns)
-    return Scaled(P, cost * columns * data.q, A, rows * b, data.alpha, data.cones, columns, rows, cost)
+    q, b = cost * columns * data.q, rows * b
+    return Scaled(P, q, A, b, data.alpha, data.cones, columns, rows, cost, data.sparsity)
 
 
 def _kept(data: Conic) -> tuple[Wide, Array]:

@@ -29,6 +29,7 @@ from declarative.backends.jax.forms import Conic, Curvature, Quadratic
 from declarative.backends.jax.qp.optimality import convex
 from declarative.backends.jax.structure.detect import Detector
 from declarative.backends.jax.structure.matrix import Factor
+from declarative.backends.jax.structure.sparsity import Observer
 from declarative.layer.contract import Params, Point, Root, SolveOptions
 
 MAX_ITER = 100
@@ -52,7 +53,7 @@ class Solver:
         curvature: Callable[[Params], Curvature] | None = None,
     ):
         self._data, self._own = data, own
-        self._layout = Detector(data, curvature)
+        self._layout, self._sparsity = Detector(data, curvature), Observer(data)
 
     def solve(self, p: Params, start: Array | None, options: SolveOptions) -> Root:
         """The iteration needs no start; `options.tol` and `options.max_iter` count."""
@@ -90,9 +91,11 @@ class Solver:
         return Smoothed(self, self._split, mu)
 
     def _split(self, p: Params) -> Conic:
-        """The data, their matrices in blocks where that pays."""
+        """The data, their matrices in blocks where that pays, else with what is known of their zeros."""
         found, data = self._layout(p), self._data(p)
-        return data if found is None else split(data, self._layout.square(p), found.rows)
+        if found is None:
+            return data._replace(sparsity=self._sparsity(p))
+        return split(data, self._layout.square(p), found.rows)
 
     @property
     def _equations(self) -> linear_system.Solver:
@@ -177,4 +180,4 @@ def _checked(data: Conic) -> tuple[Array, Conic]:
         valid &= jnp.all(jnp.isfinite(part))
     valid &= jnp.all((data.alpha > 0) & (data.alpha < 1))
     P, q, A, b = jax.tree.map(lambda part: jnp.where(valid, part, 0), tuple(data[:4]))
-    return valid, Conic(P, q, A, b, jnp.where(valid, data.alpha, 0.5), cones)
+    return valid, Conic(P, q, A, b, jnp.where(valid, data.alpha, 0.5), cones, data.sparsity)

@@ -6,9 +6,21 @@ a semidefinite cone hold the whole matrix. `s` lies inside of the cone, `z` insi
 
 from __future__ import annotations
 
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
+import numpy as np
 from jax import Array
+
+Seen: TypeAlias = np.ndarray[Any, Any]
+"""[rows] int, outside of any trace: of each row of G the only unknown that it sees, -1 where it may see others."""
+
+
+class Term(NamedTuple):
+    """What a cone adds to the condensed matrix: G'(H + delta)^-1 G is the sum of its parts."""
+
+    matrix: Array | None = None  # [n, n]
+    diagonal: Array | None = None  # [n]
+    rows: Array | None = None  # [any, n], whose gram is the rest
 
 
 class Cone(Protocol):
@@ -36,6 +48,17 @@ class Cone(Protocol):
     def unwhitened(self, scaling: Any, v: Array) -> Array:
         """N'v of a matrix."""
 
+    def inverse(self, scaling: Any, v: Array) -> Array:
+        """(H + delta)^-1 v of vectors that are the rows of v [k, rows]."""
+
+    def energy(self, scaling: Any, z: Array) -> Array:
+        """z'(H + delta) z, as a sum of squares."""
+
+    def prepared(self, G: Array, seen: Seen) -> Any:
+        """What `term` needs of the rows [rows, n]; the same for all steps."""
+
+    def term(self, scaling: Any, prepared: Any) -> Term: ...
+
     def shift(self, scaling: Any, s: Array, z: Array, ds: Array, dz: Array, target: Array) -> Array:
         """d for which directions with ds + H dz = -d lead to the central pair of size `target`.
 
@@ -55,6 +78,12 @@ class Symmetric(Cone, Protocol):
 
     def spectrum(self, scaling: Any, s: Array, z: Array, ds: Array, dz: Array) -> Array:
         """Eigenvalues e, or the least: s + t ds is inside as long as 1 + t e > 0, and so is z + t dz."""
+
+    def times(self, scaling: Any, v: Array) -> Array:
+        """(H + delta) v of vectors that are the rows of v [k, rows]."""
+
+    def coloured(self, scaling: Any, v: Array) -> Array:
+        """N'^-1 v of a matrix."""
 
     def product(self, v: Array, w: Array) -> Array:
         """The Jordan product of vectors."""

@@ -6,12 +6,22 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
+
+from declarative.backends.jax.conic.cones.cone import Seen, Term
 
 
 class Scaling(NamedTuple):
-    ratio: Array  # [rows], the diagonal of H
+    ratio: Array  # [rows], the diagonal of H + delta
     root: Array  # [rows], that of N
+
+
+class Prepared(NamedTuple):
+    squares: Array  # [single, n], of the rows that see one unknown: they add to its diagonal entry
+    others: Array  # [others, n]
+    single: np.ndarray  # int, which rows
+    other: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -31,14 +41,36 @@ class Nonnegative:
         return one, one
 
     def scaling(self, s: Array, z: Array, mu: Array, delta: Array) -> Scaling:
-        ratio = s / z
-        return Scaling(ratio, 1 / jnp.sqrt(ratio + delta))
+        ratio = s / z + delta
+        return Scaling(ratio, 1 / jnp.sqrt(ratio))
 
     def whitened(self, scaling: Scaling, v: Array) -> Array:
         return scaling.root[:, None] * v
 
     def unwhitened(self, scaling: Scaling, v: Array) -> Array:
         return scaling.root[:, None] * v
+
+    def inverse(self, scaling: Scaling, v: Array) -> Array:
+        return v / scaling.ratio
+
+    def times(self, scaling: Scaling, v: Array) -> Array:
+        return v * scaling.ratio
+
+    def coloured(self, scaling: Scaling, v: Array) -> Array:
+        return v / scaling.root[:, None]
+
+    def energy(self, scaling: Scaling, z: Array) -> Array:
+        return (scaling.ratio * z) @ z
+
+    def prepared(self, G: Array, seen: Seen) -> Prepared:
+        single, other = np.flatnonzero(seen >= 0), np.flatnonzero(seen < 0)
+        return Prepared(G[single] ** 2, G[other], single, other)
+
+    def term(self, scaling: Scaling, prepared: Prepared) -> Term:
+        squares, others, single, other = prepared
+        diagonal = (1 / scaling.ratio)[single] @ squares if single.size else None
+        rows = scaling.root[other, None] * others if other.size else None
+        return Term(diagonal=diagonal, rows=rows)
 
     def shift(self, scaling: Scaling, s: Array, z: Array, ds: Array, dz: Array, target: Array) -> Array:
         return s + (ds * dz - target) / z

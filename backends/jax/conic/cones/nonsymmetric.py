@@ -15,12 +15,16 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from declarative.backends.jax.conic.cones.cone import Seen, Term
+
 FAR = 10.0
 Triple = tuple[Array, Array, Array]  # [count] each
 
 
 class Scaling(NamedTuple):
     root: Array  # [3, 3, count], N
+    basis: Array  # [3, 3, count], that H is the sum of squares of
+    delta: Array
     shadow: Array  # [3, count], s~
     hessian: Array  # [3, 3, count], of f* at z
 
@@ -54,14 +58,27 @@ class Threefold(ABC):
     def scaling(self, s: Array, z: Array, mu: Array, delta: Array) -> Scaling:
         s, z = _split(s), _split(z)
         slope, hessian = self._derivatives(z)
-        root = _root(s, z, -slope, jnp.stack(self.shadow((s[0], s[1], s[2]))), hessian)
-        return Scaling(_regularised(root, delta), -slope, hessian)
+        root, basis = _roots(s, z, -slope, jnp.stack(self.shadow((s[0], s[1], s[2]))), hessian)
+        return Scaling(_regularised(root, delta), basis, delta, -slope, hessian)
 
     def whitened(self, scaling: Scaling, v: Array) -> Array:
         return _blockwise(scaling.root, v)
 
     def unwhitened(self, scaling: Scaling, v: Array) -> Array:
         return _blockwise(jnp.swapaxes(scaling.root, 0, 1), v)
+
+    def inverse(self, scaling: Scaling, v: Array) -> Array:
+        return self.unwhitened(scaling, self.whitened(scaling, v.T)).T
+
+    def energy(self, scaling: Scaling, z: Array) -> Array:
+        parts = _apply(scaling.basis, _split(z))
+        return jnp.sum(parts * parts) + scaling.delta * (z @ z)
+
+    def prepared(self, G: Array, seen: Seen) -> Array:
+        return G
+
+    def term(self, scaling: Scaling, prepared: Array) -> Term:
+        return Term(rows=self.whitened(scaling, prepared))
 
     def shift(self, scaling: Scaling, s: Array, z: Array, ds: Array, dz: Array, target: Array) -> Array:
         bend = self._third(_split(z), _split(dz), _solve(scaling.hessian, _split(ds)))
@@ -90,8 +107,8 @@ class Threefold(ABC):
         return jnp.all(self.interior(s_, z_) & ~far)
 
 
-def _root(s: Array, z: Array, s_: Array, z_: Array, hessian: Array) -> Array:
-    """N with N'N = H^-1 for the pair (s, z) and its shadows (s_, z_), all [3, count].
+def _roots(s: Array, z: Array, s_: Array, z_: Array, hessian: Array) -> tuple[Array, Array]:
+    """N with N'N = H^-1, and its inverse transposed, for the pair (s, z) and its shadows (s_, z_), all [3, count].
 
     H = s s' / s'z + a a' / a'y + t c c', H y = a, c orthogonal to z and y; its dual basis is N, and keeps all
     digits. (y, a) are the parts of z_ and s_ that s and z do not see; where these nearly vanish, H is mu f*'' in
@@ -109,8 +126,13 @@ def _root(s: Array, z: Array, s_: Array, z_: Array, hessian: Array) -> Array:
     rest = flat - _outer(bent, bent) / spread
     size = own * jnp.sqrt(jnp.sum(rest * rest, axis=(0, 1)))
     axis, across = jnp.cross(z, y, axis=0), jnp.cross(s, a, axis=0)
-    c = across * jnp.sqrt(_dot(axis, axis)) / _dot(axis, across)
-    return jnp.stack([z / jnp.sqrt(3 * own), y / jnp.sqrt(_dot(a, y)), c / jnp.sqrt(size)])
+    length = jnp.sqrt(_dot(axis, axis))
+    first, second, third = jnp.sqrt(3 * own), jnp.sqrt(_dot(a, y)), jnp.sqrt(size)
+    dual = across * length / _dot(axis, across)
+    return (
+        jnp.stack([z / first, y / second, dual / third]),
+        jnp.stack([s / first, a / second, axis * (third / length)]),
+    )
 
 
 def _regularised(root: Array, delta: Array) -> Array:

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from declarative.backends.jax import linalg
+from declarative.backends.jax.conic.cones.cone import Seen, Term
 
 
 class Scaling(NamedTuple):
@@ -60,6 +61,27 @@ class Semidefinite:
         # What rounding leaves beside the symmetric part would grow: no equation sees it.
         return ((turned + jnp.swapaxes(turned, 1, 2)) / 2).reshape(v.shape)
 
+    def inverse(self, scaling: Scaling, v: Array) -> Array:
+        # By the product of both one would lose the digits of the small eigenvalues.
+        return self._congruent(_t(scaling.inverse), self._congruent(scaling.inverse, v))
+
+    def times(self, scaling: Scaling, v: Array) -> Array:
+        return self._congruent(scaling.R @ _t(scaling.R), v)
+
+    def coloured(self, scaling: Scaling, v: Array) -> Array:
+        """R'v R."""
+        return self._turned(_t(scaling.R), v).reshape(v.shape)
+
+    def energy(self, scaling: Scaling, z: Array) -> Array:
+        root = (_t(scaling.R) @ self._shaped(z) @ scaling.R).ravel()
+        return root @ root
+
+    def prepared(self, G: Array, seen: Seen) -> Array:
+        return G
+
+    def term(self, scaling: Scaling, prepared: Array) -> Term:
+        return Term(rows=self.whitened(scaling, prepared))
+
     def shift(self, scaling: Scaling, s: Array, z: Array, ds: Array, dz: Array, target: Array) -> Array:
         first, second = self._scaled(scaling, ds, dz)
         v = _symmetric(first @ second) - target * jnp.eye(self.order, dtype=s.dtype)
@@ -89,6 +111,12 @@ class Semidefinite:
         """R^-1 ds R^-T and R'dz R."""
         R, inverse = scaling.R, scaling.inverse
         return inverse @ self._shaped(ds) @ _t(inverse), _t(R) @ self._shaped(dz) @ R
+
+    def _congruent(self, Q: Array, v: Array) -> Array:
+        """Q v Q' of symmetric matrices, the rows of v."""
+        turned = Q @ v.reshape(-1, self.count, self.order, self.order) @ _t(Q)
+        # What rounding leaves beside the symmetric part would grow: no equation sees it.
+        return _symmetric(turned).reshape(v.shape)
 
     def _turned(self, Q: Array, v: Array) -> Array:
         """Q v Q' for the columns of v, [count, k, k, columns]."""

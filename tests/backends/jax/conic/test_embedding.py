@@ -126,7 +126,7 @@ def test_absent_rows_bind_nothing() -> None:
 
 def test_cones_keep_their_shape_when_equilibrated() -> None:
     program = feasible(ALL, N, np.random.default_rng(4), True)
-    problem = scaling.equilibrated(Conic(*(jnp.asarray(part) for part in program[:-1]), ALL))
+    problem = scaling.equilibrated(Conic(*(jnp.asarray(part) for part in program[:5]), ALL))
     start = ALL.zero
     for cone in grouped(ALL, problem.alpha):
         rows = problem.rows[start : start + cone.rows].reshape(cone.count, -1)

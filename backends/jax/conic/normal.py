@@ -1,0 +1,63 @@
+"""The condensed matrix P + G'(H + delta)^-1 G of any program: its Cholesky factor, then that of the zero rows.
+
+Each cone says what it adds: a diagonal, a matrix, or whitened rows, whose products are summed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import jax.numpy as jnp
+from jax import Array
+
+from declarative.backends.jax import linalg
+from declarative.backends.jax.conic.cones.cone import Cone
+from declarative.backends.jax.conic.layout import seen
+from declarative.backends.jax.conic.product import inverse, split
+from declarative.backends.jax.conic.scaling import Scaled
+
+Approximate: TypeAlias = Callable[[Array, Array], tuple[Array, Array]]
+"""Residuals of the slope [k, n] and of the zero rows [k, zero] -> x and all multipliers, [k, n] and [k, kept]."""
+
+
+def condensed(problem: Scaled, cones: tuple[Cone, ...]) -> Callable[[list[Any], Array], Approximate]:
+    zero = problem.cones.zero
+    P, A = problem.P, problem.A
+    assert isinstance(P, Array) and isinstance(A, Array)  # noqa: PT018
+    E, G = A[:zero], A[zero:]
+    single = split(cones, seen(problem.cones, problem.sparsity)[zero:])
+    given = zip(cones, split(cones, G), single, strict=True)
+    prepared = [cone.prepared(rows, columns) for cone, rows, columns in given]
+    # E'E does not change the solution and keeps the matrix definite in directions that only E sees.
+    fixed = P + linalg.gram(E) if zero else P
+
+    def factorised(scalings: list[Any], delta: Array) -> Approximate:
+        L = linalg.cholesky(_sum(fixed, cones, scalings, prepared, delta))
+        Y = linalg.forward(L, E.T).T if zero else E
+        S = linalg.cholesky(linalg.gram(Y.T) + delta * jnp.eye(zero, dtype=delta.dtype)) if zero else L
+
+        def approximate(r: Array, a: Array) -> tuple[Array, Array]:
+            if not zero:
+                x = linalg.cholesky_solve(L, r.T).T
+                return x, inverse(cones, scalings, x @ G.T)
+            lifted = linalg.forward(L, (r + a @ E).T).T
+            y = linalg.cholesky_solve(S, (lifted @ Y.T - a).T).T
+            x = linalg.forward(L, (lifted - y @ Y).T, transposed=True).T
+            return x, jnp.concatenate([y, inverse(cones, scalings, x @ G.T)], axis=1)
+
+        return approximate
+
+    return factorised
+
+
+def _sum(
+    fixed: Array, cones: tuple[Cone, ...], scalings: list[Any], prepared: list[Any], delta: Array
+) -> Array:
+    terms = [cone.term(*each) for cone, *each in zip(cones, scalings, prepared, strict=True)]
+    total = fixed + sum(term.matrix for term in terms if term.matrix is not None)
+    rows = [term.rows for term in terms if term.rows is not None]
+    if rows:
+        total = total + linalg.gram(rows[0] if len(rows) == 1 else jnp.concatenate(rows))
+    diagonal = delta + sum(term.diagonal for term in terms if term.diagonal is not None)
+    return total + diagonal * jnp.eye(fixed.shape[0], dtype=fixed.dtype)
