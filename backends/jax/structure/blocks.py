@@ -1,7 +1,7 @@
 """Matrices of a program whose unknowns stand in blocks, of which only neighbours are coupled: products and sums.
 
-They take and give vectors in the program's own order. A row sees two neighbouring blocks; one that sees a single
-unknown (a bound) is kept by its one entry.
+They take and give vectors in the program's own order. A row sees one block, or two neighbours where blocks are
+coupled; one that sees a single unknown (a bound) is kept by its one entry.
 """
 
 from __future__ import annotations
@@ -59,7 +59,9 @@ class Layout:
 
     @property
     def pairs(self) -> Index:
-        """[count, 2 b], the unknowns of each block and of the next."""
+        """[count, width], the unknowns of each block, and of the next where these are coupled."""
+        if not self.linked:
+            return self.place
         after = np.concatenate([self.place[1:], np.full_like(self.place[:1], self.unknowns)])
         return np.concatenate([self.place, after], axis=1)
 
@@ -122,7 +124,7 @@ def _arranged(n: int, place: Index, first: Index, alone: Index, columns: Index, 
 class Symmetric:
     """[n, n]: its entries on and right of the diagonal blocks."""
 
-    right: Array  # [count, b, 2 b]
+    right: Array  # [count, b, width]
     layout: Layout
 
     @property
@@ -135,12 +137,11 @@ class Symmetric:
 
     def __matmul__(self, x: Array) -> Array:
         """x [n] or [n, columns]."""
-        if self.layout.diagonal:
-            diagonal = flat(self.layout, self.right[:, :, 0])
-            return diagonal * x if x.ndim == 1 else diagonal[:, None] * x
         b = self.layout.size
         parts = _paired(self.layout, x)
         here = _times(self.right, parts)
+        if not self.layout.linked:
+            return flat(self.layout, here)
         before = _times(jnp.swapaxes(self.right[:, :, b:], 1, 2), parts[:, :b])
         return flat(self.layout, here.at[1:].add(before[:-1]))
 
@@ -158,6 +159,8 @@ class Symmetric:
         b = self.layout.size
         sizes = jnp.abs(self.right)
         here = jnp.maximum(jnp.max(sizes, axis=2), jnp.max(sizes[:, :, :b], axis=1))
+        if not self.layout.linked:
+            return flat(self.layout, here)
         before = jnp.max(sizes[:, :, b:], axis=1)
         return flat(self.layout, here.at[1:].max(before[:-1]))
 
@@ -166,7 +169,7 @@ class Symmetric:
         b, place = self.layout.size, self.layout.place
         diagonal = jnp.where(place < self.layout.unknowns, lift, 1).astype(self.dtype)
         here = self.right[:, :, :b] + diagonal[:, :, None] * jnp.eye(b, dtype=self.dtype)
-        if self.layout.diagonal:
+        if not self.layout.linked:
             return Tridiagonal(here, None)
         below = jnp.swapaxes(self.right[:, :, b:], 1, 2)
         return Tridiagonal(here, jnp.concatenate([jnp.zeros_like(below[:1]), below[:-1]]))
@@ -177,7 +180,7 @@ class Symmetric:
 class Rows:
     """[m, n]."""
 
-    wide: Array  # [count, r, 2 b]
+    wide: Array  # [count, r, width]
     single: Array
     layout: Layout
 
@@ -212,8 +215,8 @@ class Rows:
         return Rows(wide, single, self.layout)
 
     def local(self) -> Array:
-        """[m, 2 b]: each row's entries at the two blocks that it sees."""
-        layout, width = self.layout, 2 * self.layout.size
+        """[m, width]: each row's entries at the blocks that it sees."""
+        layout, width = self.layout, self.wide.shape[2]
         found = jnp.zeros((layout.rows, width), self.dtype)
         found = found.at[layout.wide_rows].set(self.wide.reshape(-1, width)[layout.wide_spots])
         return found.at[layout.single_rows, layout.single_spots].set(self.single)
@@ -229,8 +232,10 @@ class Rows:
 
     def column_sizes(self) -> Array:
         sizes = jnp.max(jnp.abs(self.wide), axis=1, initial=0)
-        b = self.layout.size
-        found = flat(self.layout, sizes[:, :b].at[1:].max(sizes[:-1, b:]))
+        if self.layout.linked:
+            b = self.layout.size
+            sizes = sizes[:, :b].at[1:].max(sizes[:-1, b:])
+        found = flat(self.layout, sizes)
         return found.at[self.layout.single_columns].max(jnp.abs(self.single))
 
     def turned(self, turn: Callable[[Array], Array], rows: tuple[int, ...] | None = None) -> Rows:
@@ -241,12 +246,14 @@ class Rows:
         """`beside` + M' diag(weights) M."""
         layout, b = self.layout, self.layout.size
         spread = _taken(weights, layout.wide)
-        product = jnp.swapaxes(self.wide, 1, 2) @ (spread[:, :, None] * self.wide)  # [count, 2 b, 2 b]
-        right = (beside.right + product[:, :b]).at[1:, :, :b].add(product[:-1, b:, b:])
+        product = jnp.swapaxes(self.wide, 1, 2) @ (spread[:, :, None] * self.wide)  # [count, width, width]
+        right = beside.right + product[:, :b]
+        if layout.linked:
+            right = right.at[1:, :, :b].add(product[:-1, b:, b:])
         alone = jnp.zeros(layout.unknowns, self.dtype)
         alone = alone.at[layout.single_columns].add(weights[layout.single_rows] * self.single**2)
-        diagonal = _paired(layout, alone)[:, :b]
-        eye = jnp.eye(b, 2 * b, dtype=self.dtype)
+        diagonal = placed(layout, alone)
+        eye = jnp.eye(b, right.shape[2], dtype=self.dtype)
         return Symmetric(right + diagonal[:, :, None] * eye, beside.layout)
 
 
@@ -259,7 +266,9 @@ class Transposed:
         layout, b = self.of.layout, self.of.layout.size
         many = z if z.ndim == 2 else z[:, None]
         pairs = _times(jnp.swapaxes(self.of.wide, 1, 2), _taken(many, layout.wide))
-        found = flat(layout, pairs[:, :b].at[1:].add(pairs[:-1, b:]))
+        if layout.linked:
+            pairs = pairs[:, :b].at[1:].add(pairs[:-1, b:])
+        found = flat(layout, pairs)
         found = found.at[layout.single_columns].add(self.of.single[:, None] * many[layout.single_rows])
         return found if z.ndim == 2 else found[:, 0]
 
@@ -299,7 +308,7 @@ def _taken(v: Array, places: Index) -> Array:
 
 
 def _paired(layout: Layout, x: Array) -> Array:
-    """[n, ...] -> [count, 2 b, ...]: each block and the next."""
+    """[n, ...] -> [count, width, ...], see `Layout.pairs`."""
     return _taken(x, layout.pairs)
 
 
@@ -315,4 +324,6 @@ def flat(layout: Layout, blocks: Array) -> Array:
 
 def _times(matrix: Array, x: Array) -> Array:
     """Products [count, r, c] x [count, c], or [count, c, columns]."""
+    if matrix.shape[2] == 1:
+        return matrix * x if x.ndim == 3 else matrix[:, :, 0] * x
     return matrix @ x if x.ndim == 3 else (matrix @ x[:, :, None])[:, :, 0]

@@ -59,8 +59,8 @@ class Detector:
             return "dense"
         layout = found.rows
         inner = layout.inner if isinstance(layout, Border) else layout
-        blocks = f"block-tridiagonal, {inner.count} blocks of {inner.size}"
-        words = "diagonal" if inner.diagonal else blocks
+        kind = "block-tridiagonal" if inner.linked else "block-diagonal"
+        words = "diagonal" if inner.diagonal else f"{kind}, {inner.count} blocks of {inner.size}"
         if isinstance(layout, Border):
             sides = [side for side in found if isinstance(side, Border)]
             rows, columns = sum(side.dense.size for side in sides), layout.far.size

@@ -1,14 +1,16 @@
 """Symmetric positive definite block-tridiagonal matrices: factorised and solved block by block.
 
 With S_0 = D_0 and S_k = D_k - O_k S_{k-1}^-1 O_k', the matrix is L diag(S) L', L having the blocks
-M_k = O_k S_{k-1}^-1 beside a unit diagonal. Each S_k is kept by the inverse of its Cholesky factor. A diagonal matrix
-(blocks of one unknown, coupled by nothing) needs no order.
+M_k = O_k S_{k-1}^-1 beside a unit diagonal. Each S_k is kept by the inverse of its Cholesky factor. Blocks that nothing
+couples need no order.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
@@ -17,27 +19,31 @@ from declarative.backends.jax import linalg
 
 class Tridiagonal(NamedTuple):
     diagonal: Array  # [count, b, b]
-    below: Array | None  # [count, b, b]: rows of each block, columns of the one before; the first is zero
+    below: (
+        Array | None
+    )  # [count, b, b]: rows of each block, columns of the one before; the first is zero; None where all are
 
 
 class Factor(NamedTuple):
     inverse: Array  # [count, b, b], of the lower factor of S_k; NaN where that is not positive definite
-    links: Array | None  # [count, b, b], M_k; None for a diagonal matrix
+    links: Array | None  # [count, b, b], M_k; None where nothing couples the blocks
 
 
 def factorised(matrix: Tridiagonal) -> Factor:
     size = matrix.diagonal.shape[-1]
-    if matrix.below is None:
-        positive = matrix.diagonal > 0
-        return Factor(
-            jnp.where(positive, 1 / jnp.sqrt(jnp.where(positive, matrix.diagonal, 1)), jnp.nan), None
-        )
     eye = jnp.eye(size, dtype=matrix.diagonal.dtype)
+
+    def inverted(block: Array) -> Array:
+        return linalg.forward(linalg.cholesky(block), eye)
+
+    if matrix.below is None:
+        every = jax.vmap(inverted) if size <= linalg.SMALL else partial(lax.map, inverted)
+        return Factor(every(matrix.diagonal), None)
 
     def step(before: Array, blocks: tuple[Array, Array]) -> tuple[Array, tuple[Array, Array]]:
         diagonal, below = blocks
         half = below @ before.T
-        inverse = linalg.forward(linalg.cholesky(diagonal - half @ half.T), eye)
+        inverse = inverted(diagonal - half @ half.T)
         return inverse, (inverse, half @ before)
 
     return Factor(*lax.scan(step, jnp.zeros_like(matrix.diagonal[0]), (matrix.diagonal, matrix.below))[1])
@@ -47,7 +53,7 @@ def solve(factor: Factor, rhs: Array) -> Array:
     """rhs [count, b, columns]."""
     inverse, links = factor
     if links is None:
-        return inverse**2 * rhs
+        return inverse**2 * rhs if inverse.shape[-1] == 1 else jnp.swapaxes(inverse, 1, 2) @ (inverse @ rhs)
     none = jnp.zeros_like(rhs[0])
 
     def down(before: Array, blocks: tuple[Array, Array]) -> tuple[Array, Array]:

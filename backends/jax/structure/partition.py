@@ -26,6 +26,8 @@ EXCHANGES = 5
 GAIN = 1.5
 """How many times less than dense matrices blocks must cost."""
 SWEEPS = 4  # of the search for an end of the graph
+APART = 8
+"""Blocks that nothing couples stay apart if they have no more unknowns."""
 SEEN = (1, 1 / 3, 1 / 8, 1 / 24)
 """Parts of all unknowns: a row or an unknown that sees more of them may be put aside,"""
 FEW = 8
@@ -87,13 +89,13 @@ def _outstanding(degrees: Mask, n: int) -> Iterator[Mask]:
 
 def _chained(graph: Any, near: Mask, aside: Mask, n: int, m: int) -> Partition:
     """The cheapest blocks of the unknowns `near` of n beside the rows `aside` of m."""
-    levels = _levels(graph)
+    count, part = csgraph.connected_components(graph, directed=False)
+    parts = np.split(np.argsort(part, kind="stable"), np.cumsum(np.bincount(part, minlength=count))[:-1])
+    apart = max(map(len, parts)) <= APART
+    levels = parts if apart else [level for members in parts for level in _chain(graph, members)]
     sizes = np.array([len(level) for level in levels])
-    options = [_packed(sizes, limit, m) for limit in _limits(sizes)]
-    apart = graph.nnz <= near.size  # each coupled to itself alone
-    if apart:
-        options.append(([[k] for k in range(near.size)], diagonal_cost(near.size, m)))
-    groups, cost = min(options, key=lambda option: option[1])
+    limits = [int(sizes.max())] if apart else _limits(sizes)
+    groups, cost = min((_packed(sizes, limit, m, apart) for limit in limits), key=lambda option: option[1])
     blocks = tuple(tuple(int(near[i]) for k in group for i in levels[k]) for group in groups)
     size = max(map(len, blocks))
     cost += border_cost(near.size, size, len(aside) + n - near.size)
@@ -121,9 +123,10 @@ def block_cost(count: int, size: int, m: int) -> float:
     return ITERATIONS * (count * (START + 10 * size**3 / 3 + 60 * size**2) + rows)
 
 
-def diagonal_cost(n: int, m: int) -> float:
-    """The same where no unknown is coupled to another."""
-    return ITERATIONS * (START + 60 * n + 40 * m)
+def apart_cost(count: int, size: int, m: int) -> float:
+    """The same where no block is coupled to another: all at once."""
+    alone = 60 if size == 1 else 1000 + 10 * size**3 + 60 * size**2
+    return ITERATIONS * (START + count * alone + m * (4 * size**2 + 40 * size))
 
 
 def border_cost(n: int, size: int, others: int) -> float:
@@ -143,7 +146,7 @@ def _limits(sizes: Mask) -> list[int]:
     return [least, *(limit for limit in (8, 12, 16, 20, 24, 28, 32, 40, 48, 64, 80, 96) if limit > least)]
 
 
-def _packed(sizes: Mask, limit: int, m: int) -> tuple[list[list[int]], float]:
+def _packed(sizes: Mask, limit: int, m: int, apart: bool) -> tuple[list[list[int]], float]:
     """Neighbouring levels together as long as they fit."""
     groups: list[list[int]] = []
     room = 0
@@ -154,21 +157,12 @@ def _packed(sizes: Mask, limit: int, m: int) -> tuple[list[list[int]], float]:
         groups[-1].append(level)
         room -= size
     size = max(int(sizes[group].sum()) for group in groups)
-    return groups, block_cost(len(groups), size, m)
+    return groups, (apart_cost if apart else block_cost)(len(groups), size, m)
 
 
-def _levels(graph: Any) -> list[Mask]:
-    """The levels of each connected part, one part after the other."""
-    count, part = csgraph.connected_components(graph, directed=False)
+def _chain(graph: Any, members: Mask) -> list[Mask]:
+    """The levels of a connected part."""
     degree = np.diff(graph.indptr)
-    found = []
-    for number in range(count):
-        members = np.flatnonzero(part == number)
-        found += _chain(graph, members, degree)
-    return found
-
-
-def _chain(graph: Any, members: Mask, degree: Mask) -> list[Mask]:
     start, deepest, found = members[np.argmin(degree[members])], -1.0, []
     for _ in range(SWEEPS):
         distance = csgraph.dijkstra(graph, unweighted=True, indices=start)[members]

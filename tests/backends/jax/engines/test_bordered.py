@@ -38,7 +38,7 @@ def curvature(p: tuple[Any, ...]) -> Curvature:
 def portfolio(p: tuple[Any, ...]) -> Quadratic:
     """min level |F w + t|^2 / 2 + (risk'w^2 + t^2 / 2) / 2 - gain'w: sum(w) == 1, 0 <= w <= most + t, floor <= gain'w.
 
-    The bound t is an unknown that all rows see; chains of neighbours are coupled by |w_i - w_{i + 3}| <= 1.
+    The bound t is an unknown that all rows see; chains of neighbours are coupled by |w_i - w_{i + 2}| <= 1.
     """
     factors, _, _, gain, most, floor = p
     kind = factors.dtype
@@ -46,7 +46,7 @@ def portfolio(p: tuple[Any, ...]) -> Quadratic:
     n = N - 1
     eye = jnp.eye(n, dtype=kind)
     near = jnp.zeros((n, 1), kind)
-    steps = jnp.concatenate([eye[3:] - eye[:-3], near[3:]], axis=1)
+    steps = jnp.concatenate([eye[2:] - eye[:-2], near[2:]], axis=1)
     G = jnp.concatenate(
         [
             jnp.concatenate([-eye, near], 1),
@@ -56,7 +56,7 @@ def portfolio(p: tuple[Any, ...]) -> Quadratic:
             -jnp.append(gain, 0)[None],
         ]
     )
-    h = jnp.concatenate([near[:, 0], near[:, 0] + most, jnp.ones(2 * (n - 3), kind), -floor[None]])
+    h = jnp.concatenate([near[:, 0], near[:, 0] + most, jnp.ones(2 * (n - 2), kind), -floor[None]])
     A = jnp.append(jnp.ones(n, kind), 0)[None]
     return Quadratic(rest + (weights * rows.T) @ rows, -jnp.append(gain, 0), A, jnp.ones(1, kind), G, h)
 
@@ -126,6 +126,7 @@ def test_derivatives_of_two_orders(solvers: Any) -> None:
     np.testing.assert_allclose(bend, expected[2], rtol=1e-7)
 
 
+@pytest.mark.slow
 def test_single_precision_and_smoothed(solvers: Any) -> None:
     split, whole = solvers
     p = parameters()

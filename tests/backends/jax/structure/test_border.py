@@ -13,8 +13,8 @@ import pytest
 from declarative.backends.jax.structure import border, matrix
 from tests.backends.jax.structure.test_elimination import chain, split
 
-CASES = [(stages, size, rows, columns) for stages, size in ((20, 3), (40, 1)) for rows, columns in
-         ((2, 0), (0, 2), (2, 1))]  # fmt: skip
+CASES = (20, 3, 2, 1), (20, 3, 0, 2), (40, 1, 2, 0)
+"""Stages, their unknowns, dense rows, dense columns."""
 
 
 @pytest.fixture(autouse=True)

@@ -38,7 +38,7 @@ def test_control_is_a_chain_of_steps() -> None:
         ("sum(x) <= c\n    x[i + 1] - x[i] <= c for i in n - 1", "block-tridiagonal", "beside 1 dense row"),
         ("x[i + 1] - x[i] <= x[0] for i in n - 1", "block-tridiagonal", "beside 1 dense column"),
         ("sum(x) <= c\n    A[0] @ x <= c\n    x <= 1", "diagonal", "beside 2 dense rows"),
-        ("sum(x[0:400]) <= c\n    ||x[0:2]|| <= c\n    x <= 1", "block-tridiagonal", "beside 1 dense row"),
+        ("sum(x[0:400]) <= c\n    ||x[0:2]|| <= c\n    x <= 1", "block-diagonal", "beside 1 dense row"),
         ("A @ x <= c", "dense", ""),
     ],
 )
