@@ -28,7 +28,7 @@ CAREFUL = 0.5  # least share of mu that a step keeps after one that made no prog
 REACH = 0.995  # of the way to where s or z meets zero
 INSIDE = 0.9  # of the way to where an entry of x leaves the domain
 REFINEMENTS = 1
-ROUGH = 1e-6  # relative size of a last correction beyond which a solve is done again
+ROUGH = 1e-4  # relative size of the correction, what is left being about its square, beyond which LU factors solve
 STALLS = 6  # steps in a row without progress before giving up
 
 
