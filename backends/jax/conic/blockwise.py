@@ -30,7 +30,7 @@ Solve = Callable[[Array, Array], tuple[Array, Array, Array]]
 
 def split(data: Conic, P: Square, layout: Layout) -> Conic:
     """The program with its matrices in blocks; P is that of the data."""
-    return data._replace(P=P, A=matrix.rows(data.A, layout))  # type: ignore[arg-type]
+    return data._replace(P=P, A=matrix.rows((data.A,), layout))  # type: ignore[arg-type]
 
 
 def widened_rows(cones: Cones, A: Wide) -> Wide:

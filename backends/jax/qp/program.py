@@ -42,7 +42,7 @@ def program(data: Quadratic) -> Program:
 
 def split(data: Quadratic, P: Square, layout: Layout) -> Split:
     """P is that of the data, in blocks."""
-    E = matrix.rows(jnp.concatenate([data.A, data.G]), layout)
+    E = matrix.rows((data.A, data.G), layout)
     return Split(P, data.q, E, data.b, data.h)
 
 

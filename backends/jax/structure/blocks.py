@@ -6,7 +6,7 @@ coupled; one that sees a single unknown (a bound) is kept by its one entry.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeAlias
@@ -273,14 +273,23 @@ class Transposed:
         return found if z.ndim == 2 else found[:, 0]
 
 
-def symmetric(P: Array, layout: Layout) -> Symmetric:
-    """From the whole matrix [n, n]."""
-    return Symmetric(_entries(P, layout.place, layout.pairs), layout)
+def symmetric(P: Array, layout: Layout, near: Index | None = None) -> Symmetric:
+    """From a matrix [n, n], or from its rows and columns `near`."""
+    places = np.append(np.arange(layout.unknowns) if near is None else near, len(P))
+    return Symmetric(entries((P,), places[layout.place], places[layout.pairs]), layout)
 
 
-def rows(E: Array, layout: Layout) -> Rows:
-    """From the whole matrix [m, n]."""
-    return Rows(_entries(E, layout.wide, layout.pairs), E[layout.single_rows, layout.single_columns], layout)
+def rows(
+    parts: Sequence[Array], layout: Layout, local: Index | None = None, near: Index | None = None
+) -> Rows:
+    """From matrices [., n] one below the other, or from their rows `local` and columns `near`."""
+    m, n = sum(map(len, parts)), parts[0].shape[1]
+    down = np.append(np.arange(layout.rows) if local is None else local, m)
+    across = np.append(np.arange(layout.unknowns) if near is None else near, n)
+    alone = down[layout.single_rows][:, None], across[layout.single_columns][:, None]
+    return Rows(
+        entries(parts, down[layout.wide], across[layout.pairs]), entries(parts, *alone)[:, 0, 0], layout
+    )
 
 
 def from_local(local: Array, layout: Layout) -> Rows:
@@ -292,12 +301,22 @@ def placed(layout: Layout, x: Array) -> Array:
     return _taken(x, layout.place)
 
 
-def _entries(matrix: Array, rows: Index, columns: Index) -> Array:
-    """[count, r], [count, c] -> [count, r, c], zero where there is no row or no column."""
-    there = (rows < matrix.shape[0])[:, :, None] & (columns < matrix.shape[1])[:, None, :]
-    last = np.maximum(np.array(matrix.shape) - 1, 0)
-    found = matrix[np.minimum(rows, last[0])[:, :, None], np.minimum(columns, last[1])[:, None, :]]
-    return jnp.where(there, found, 0)
+def entries(parts: Sequence[Array], rows: Index, columns: Index) -> Array:
+    """[count, r], [count, c] -> [count, r, c] of matrices one below the other, zero where there is no row or no column.
+
+    Each is read for itself: the whole would be made first.
+    """
+    found, first = jnp.zeros((*rows.shape, columns.shape[1]), parts[0].dtype), 0
+    for part in parts:
+        last = first + len(part)
+        there = ((rows >= first) & (rows < last))[:, :, None] & (columns < part.shape[1])[:, None, :]
+        if there.any():
+            down = np.clip(rows - first, 0, len(part) - 1).astype(np.int32)
+            across = np.minimum(columns, part.shape[1] - 1).astype(np.int32)
+            read = part[down[:, :, None], across[:, None, :]]
+            found = read if there.all() else jnp.where(there, read, found)
+        first = last
+    return found
 
 
 def _taken(v: Array, places: Index) -> Array:

@@ -12,7 +12,7 @@ and of Schur). T must be definite by itself; the interior points' lifts see to t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, TypeAlias
@@ -299,16 +299,21 @@ class Transposed:
 def square(P: Array, layout: Border) -> Bordered:
     """From the whole matrix [n, n]."""
     near, far = layout.near, layout.far
-    inner = blocks.symmetric(P[near][:, near] if far.size else P, layout.inner)
+    inner = blocks.symmetric(P, layout.inner, near)
     none = jnp.zeros((0, layout.unknowns), P.dtype)
-    return Bordered(inner, P[far][:, near], P[far][:, far], none, none[:, 0], layout)
+    side = P[far]
+    return Bordered(inner, side[:, near], side[:, far], none, none[:, 0], layout)
 
 
-def rows(E: Array, layout: Border) -> BorderedRows:
-    """From the whole matrix [m, n]."""
-    local = E[layout.local]
-    inner = blocks.rows(local[:, layout.near] if layout.far.size else local, layout.inner)
-    return BorderedRows(inner, local[:, layout.far], E[layout.dense], layout)
+def rows(parts: Sequence[Array], layout: Border) -> BorderedRows:
+    """From matrices [., n] one below the other."""
+    inner = blocks.rows(parts, layout.inner, layout.local, layout.near)
+    every = np.arange(layout.unknowns)
+    side, dense = (
+        blocks.entries(parts, down[None], across[None])[0]
+        for down, across in ((layout.local, layout.far), (layout.dense, every))
+    )
+    return BorderedRows(inner, side, dense, layout)
 
 
 def _unknowns(layout: Border, near: Array, far: Array) -> Array:

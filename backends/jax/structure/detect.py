@@ -50,7 +50,7 @@ class Detector:
             return matrix.square(self._data(p).P, found.rows)
         assert self._curvature is not None
         rest, rows, weights = self._curvature(p)
-        return matrix.gram(matrix.square(rest, found.rows), matrix.rows(rows, found.curvature), weights)
+        return matrix.gram(matrix.square(rest, found.rows), matrix.rows((rows,), found.curvature), weights)
 
     def describe(self, p: Params) -> str:
         """In words: dense matrices, or blocks and what stands beside them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -39,9 +40,9 @@ def square(P: Array, layout: Layout) -> Square:
     return border.square(P, layout) if isinstance(layout, Border) else blocks.symmetric(P, layout)
 
 
-def rows(E: Array, layout: Layout) -> Wide:
-    """From the whole matrix [m, n]."""
-    return border.rows(E, layout) if isinstance(layout, Border) else blocks.rows(E, layout)
+def rows(parts: Sequence[Array], layout: Layout) -> Wide:
+    """From matrices [., n] one below the other."""
+    return border.rows(parts, layout) if isinstance(layout, Border) else blocks.rows(parts, layout)
 
 
 def row_sizes(E: Wide) -> Array:

@@ -51,7 +51,10 @@ def given(request: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def test_products_and_sizes(given: Any) -> None:
     P, E, layout, rng = given
-    there, wide = matrix.square(jnp.asarray(P), layout), matrix.rows(jnp.asarray(E), layout)
+    there, wide = (
+        matrix.square(jnp.asarray(P), layout),
+        matrix.rows((jnp.asarray(E[:5]), jnp.asarray(E[5:])), layout),
+    )
     lengths = (P.shape[0], 2), (E.shape[0], 2), E.shape[0], P.shape[0]
     x, z, weights, columns = (jnp.asarray(rng.uniform(size=length)) for length in lengths)
     normal = matrix.gram(there, wide, weights)
@@ -86,7 +89,10 @@ def test_solves(given: Any) -> None:
     weights = 10 ** rng.uniform(-3, 3, size=len(E))
     weights[::3] = 0
     r, t = rng.normal(size=(len(P), 2)), rng.normal(size=(len(E), 2))
-    there, wide = matrix.square(jnp.asarray(P), layout), matrix.rows(jnp.asarray(E), layout)
+    there, wide = (
+        matrix.square(jnp.asarray(P), layout),
+        matrix.rows((jnp.asarray(E[:5]), jnp.asarray(E[5:])), layout),
+    )
     normal = matrix.gram(matrix.gram(there, wide, jnp.ones(len(E))), wide, jnp.asarray(weights))
     factor = matrix.factorised(normal, 0.5)
     assert bool(matrix.definite(factor))
@@ -104,7 +110,10 @@ def test_weights_of_all_sizes_beside_a_lift(monkeypatch: pytest.MonkeyPatch) -> 
     E = np.concatenate([np.diag(rng.normal(size=40)), rng.normal(size=(3, 40))])
     layout = split(np.zeros((40, 40)), E, monkeypatch)
     weights = np.concatenate([10 ** rng.uniform(-12, 3, size=40), [1e9, 1e9, 1.0]])
-    there, wide = matrix.square(jnp.zeros((40, 40)), layout), matrix.rows(jnp.asarray(E), layout)
+    there, wide = (
+        matrix.square(jnp.zeros((40, 40)), layout),
+        matrix.rows((jnp.asarray(E[:5]), jnp.asarray(E[5:])), layout),
+    )
     factor = matrix.factorised(matrix.gram(there, wide, jnp.asarray(weights)), 1e-9)
     r, t = rng.normal(size=(40, 1)), rng.normal(size=(43, 1))
     x, z = matrix.solve_with_rows(factor, wide, jnp.asarray(weights), jnp.asarray(r), jnp.asarray(t))

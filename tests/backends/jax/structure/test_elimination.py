@@ -93,7 +93,7 @@ def test_what_nothing_couples_is_diagonal(monkeypatch: pytest.MonkeyPatch) -> No
 def test_products_and_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
     P, E = chain(20, 3)
     layout = split(P, E, monkeypatch)
-    there, wide = blocks.symmetric(jnp.asarray(P), layout), blocks.rows(jnp.asarray(E), layout)
+    there, wide = blocks.symmetric(jnp.asarray(P), layout), blocks.rows((jnp.asarray(E),), layout)
     lengths = (P.shape[0], 2), (E.shape[0], 2), E.shape[0], P.shape[0]
     x, z, weights, columns = (jnp.asarray(RNG.uniform(size=length)) for length in lengths)
     pairs = [
@@ -123,7 +123,7 @@ def test_solves(seed: int, stages: int, size: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         layout = split(P, E, patch)
     H = matrix.gram(
-        blocks.symmetric(jnp.asarray(P), layout), blocks.rows(jnp.asarray(E), layout), jnp.asarray(weights)
+        blocks.symmetric(jnp.asarray(P), layout), blocks.rows((jnp.asarray(E),), layout), jnp.asarray(weights)
     )
     found = matrix.solve(matrix.factorised(H, 0.5), jnp.asarray(rhs))
     whole = P + E.T @ (weights[:, None] * E) + 0.5 * np.eye(len(P))
