@@ -7,7 +7,7 @@ a batch becomes a loop over its elements there; on accelerators it stays batched
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -17,9 +17,8 @@ from declarative.layer.devices import by_platform
 
 T = TypeVar("T")
 
-HALVINGS = 30  # of an interval around an eigenvalue
-BISECTED = 16  # orders up to which these are faster than all eigenvalues
-FUSED = 32  # terms up to which XLA makes a sum part of other operations on the CPU
+SECTIONS, ROUNDS = 8, 10  # of an interval around an eigenvalue
+SECTIONED = 16  # orders up to which these are faster than all eigenvalues
 SMALL = 10  # matrices up to this order are safe, and faster, as a batch on every device
 
 
@@ -139,15 +138,37 @@ def times(matrix: Array, columns: Array) -> Array:
 
 
 def inner(v: Array, w: Array) -> Array:
-    """Sums of v * w over the last axis; short ones XLA does within what reads them."""
-    if v.shape[-1] <= FUSED:
-        return jnp.sum(v * w, axis=-1)
-    return jnp.einsum("...i,...i->...", v, w)
+    """Sums of v * w over the last axis."""
+    return jnp.sum(v * w, axis=-1)
 
 
-def largest(v: Array) -> Array:
-    """The largest size of an entry along the last axis."""
-    return jnp.max(jnp.abs(v), axis=-1, initial=0)
+Term: TypeAlias = tuple[Callable[[Array, Array], Array], float, Array]
+"""An operation, what it starts from, and vectors along the last axis."""
+
+
+def total(v: Array) -> Term:
+    return lax.add, 0, v
+
+
+def largest(v: Array) -> Term:
+    """The largest size of an entry."""
+    return lax.max, 0, jnp.abs(v)
+
+
+def least(v: Array) -> Term:
+    return lax.min, jnp.inf, v
+
+
+def reduced(*terms: Term) -> list[Array]:
+    """The results along the last axis, of arrays of one shape, in one pass. On the CPU it costs less than a single
+    sum of more than a few numbers, which XLA takes apart into three operations."""
+    operations, starts, vectors = zip(*terms, strict=True)
+    first = tuple(jnp.asarray(start, v.dtype) for start, v in zip(starts, vectors, strict=True))
+
+    def combined(a: tuple[Array, ...], b: tuple[Array, ...]) -> tuple[Array, ...]:
+        return tuple(operation(*pair) for operation, *pair in zip(operations, a, b, strict=True))
+
+    return list(lax.reduce(vectors, first, combined, (vectors[0].ndim - 1,)))
 
 
 @elementwise
@@ -176,32 +197,31 @@ _eigh_each = elementwise(_eigh)
 
 def least_eigenvalue(matrix: Array) -> Array:
     """Of each symmetric matrix of a batch [count, k, k], or a little less."""
-    if not 1 < matrix.shape[-1] <= BISECTED:
+    if not 1 < matrix.shape[-1] <= SECTIONED:
         return jax.vmap(eigh)(matrix)[0][:, 0]
-    return by_platform(matrix, cpu=_bisected, default=lambda matrix: jax.vmap(eigh)(matrix)[0][:, 0])
+    return by_platform(matrix, cpu=_sectioned, default=lambda matrix: jax.vmap(eigh)(matrix)[0][:, 0])
 
 
-def _bisected(matrix: Array) -> Array:
-    """By bisection on the pivots of the tridiagonal form (Barth, Martin and Wilkinson, 1967)."""
+def _sectioned(matrix: Array) -> Array:
+    """By the signs of the pivots of the tridiagonal form less shifts (Barth, Martin and Wilkinson, 1967), many at
+    a time. All pivots are written out: a small loop without loops inside XLA compiles as one operation."""
     _, diagonal, beside, _ = lax.linalg.tridiagonal(matrix)
-    d, squares = diagonal.T, (beside * beside).T
-    squares = jnp.concatenate([jnp.zeros_like(d[:1]), squares])
-    reach = jnp.max(jnp.sum(jnp.abs(matrix), axis=2), axis=1)
+    squares = beside * beside
+    reach = jnp.max(jnp.sum(jnp.abs(matrix), axis=2), axis=1, keepdims=True)
+    places = jnp.arange(1, SECTIONS, dtype=matrix.dtype)
 
-    def halve(_: Array, ends: tuple[Array, Array]) -> tuple[Array, Array]:
-        low, high = ends
-        middle = (low + high) / 2
+    def narrow(_: Array, ends: tuple[Array, Array]) -> tuple[Array, Array]:
+        low, width = ends
+        width = width / SECTIONS
+        shifts = low + places * width
+        least = last = diagonal[:, :1] - shifts
+        for i in range(1, matrix.shape[-1]):
+            last = diagonal[:, i : i + 1] - shifts - squares[:, i - 1 : i] / last
+            least = jnp.minimum(least, last)
+        below = (least > 0).astype(matrix.dtype)
+        return low + width * jnp.sum(below, axis=1, keepdims=True), width
 
-        def pivot(i: Array, carry: tuple[Array, Array]) -> tuple[Array, Array]:
-            last, least = carry
-            new = d[i] - middle - squares[i] / last
-            return new, jnp.minimum(least, new)
-
-        one = jnp.ones_like(middle)
-        negative = ~(lax.fori_loop(0, d.shape[0], pivot, (one, one))[1] > 0)
-        return jnp.where(negative, low, middle), jnp.where(negative, middle, high)
-
-    return lax.fori_loop(0, HALVINGS, halve, (-reach, reach))[0]
+    return lax.fori_loop(0, ROUNDS, narrow, (-reach, 2 * reach))[0][:, 0]
 
 
 @elementwise

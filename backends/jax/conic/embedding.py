@@ -10,6 +10,7 @@ and corrector, one step length, a neighbourhood of the central path where a cone
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -20,7 +21,9 @@ from declarative.backends.jax.conic import kkt
 from declarative.backends.jax.conic.cones import grouped
 from declarative.backends.jax.conic.cones.cone import Cone, Nonsymmetric, Symmetric
 from declarative.backends.jax.conic.product import join, split
+from declarative.backends.jax.conic.progress import Iterate, Progress, plus, progress
 from declarative.backends.jax.conic.scaling import Scaled
+from declarative.backends.jax.linalg import inner
 
 SHORT_STEP = 1e-6  # below it the iteration has stalled
 STALLS = 3  # short or failed steps in a row before giving up
@@ -28,25 +31,9 @@ PATIENCE = 20  # steps without a better point before giving up,
 ENOUGH = 2  # and where the tolerance is met
 FAIR = 1e-8  # residual of a certificate that is believed where there is no solution
 FRACTION = 0.99  # of the way to the boundary
-PREDICTED, CORRECTED = 1e-3, 1e-8  # accuracy of a direction, relative to the error where it starts
+PREDICTED, CORRECTED = 1e-3, 1e-6  # accuracy of a direction, relative to the error where it starts
 SHRINK = 0.9
 TRIES = 100
-
-
-class Iterate(NamedTuple):
-    x: Array  # [n]
-    z: Array  # [kept]
-    s: Array  # [kept]
-    tau: Array
-    kappa: Array
-
-
-class Products(NamedTuple):
-    """What residuals, errors and certificates of a point are sums of; each is computed once."""
-
-    Px: Array  # [n]
-    Az: Array  # [n], A'z
-    Ax: Array  # [kept]
 
 
 System = Callable[[list[Any], Array], kkt.Solve]
@@ -54,15 +41,13 @@ System = Callable[[list[Any], Array], kkt.Solve]
 
 class State(NamedTuple):
     now: Iterate
-    products: Products  # of `now`
+    progress: Progress  # of `now`
     best: Iterate
     error: Array  # of `best`
     steps: Array
     stalls: Array  # short or failed steps in a row
     waiting: Array  # steps since `best`
     delta: Array  # regularisation, raised where a factorisation fails
-    infeasible: Array  # how well `now` proves it: the residual of the certificate, inf where it is none
-    unbounded: Array
 
 
 class Result(NamedTuple):
@@ -86,9 +71,9 @@ def iterate(problem: Scaled, tol: Array, target: Array, max_iter: Array) -> Resu
 def begin(problem: Scaled) -> State:
     one = jnp.ones_like(problem.cost)
     start = _start(problem, grouped(problem.cones, problem.alpha))
-    never, count = jnp.inf * one, jnp.zeros_like(one, dtype=jnp.int32)
+    count = jnp.zeros_like(one, dtype=jnp.int32)
     delta = float(jnp.finfo(problem.q.dtype).eps) ** 0.575 * one
-    return State(start, _products(problem, start), start, never, count, count, count, delta, never, never)
+    return State(start, progress(problem, start), start, jnp.inf * one, count, count, count, delta)
 
 
 def run(problem: Scaled, state: State, tol: Array, target: Array, max_iter: Array) -> State:
@@ -99,7 +84,9 @@ def run(problem: Scaled, state: State, tol: Array, target: Array, max_iter: Arra
     system = kkt.prepared(problem, cones)
 
     def going(state: State) -> Array:
-        done = (state.error < target) | (state.infeasible < sharp) | (state.unbounded < sharp)
+        done = (
+            (state.error < target) | (state.progress.infeasible < sharp) | (state.progress.unbounded < sharp)
+        )
         patience = jnp.where(state.error < tol, ENOUGH, PATIENCE)
         stuck = (state.stalls >= STALLS) | (state.waiting >= patience)
         return (state.steps < max_iter) & ~stuck & ~done
@@ -112,7 +99,8 @@ def result(problem: Scaled, last: State, tol: Array) -> Result:
     sharp = _sharp(problem)
     limit = jnp.where(last.error > tol, max(FAIR, sharp), sharp)
     x, z, s = (part / last.best.tau for part in last.best[:3])
-    return Result(x, z, s, last.steps, last.infeasible < limit, last.unbounded < limit, last.error)
+    proofs = last.progress.infeasible < limit, last.progress.unbounded < limit
+    return Result(x, z, s, last.steps, *proofs, last.error)
 
 
 def _sharp(problem: Scaled) -> float:
@@ -132,33 +120,34 @@ def _start(problem: Scaled, cones: tuple[Cone, ...]) -> Iterate:
 
 def _advance(problem: Scaled, cones: tuple[Cone, ...], system: System, state: State) -> State:
     accuracy = jnp.minimum(state.error, 1)
-    moved, length = _step(problem, cones, system, state.now, state.products, state.delta, accuracy)
-    healthy = jnp.isfinite(length) & jnp.all(jnp.isfinite(moved.x)) & jnp.all(jnp.isfinite(moved.z))
-    now = _choose(healthy, moved, state.now)
-    products = _products(problem, now)
-    error = _error(problem, now, products)
-    improved = error < state.error
+    move, length = _step(problem, cones, system, state.now, state.progress, state.delta, accuracy)
+    healthy = jnp.isfinite(length)
+    now = _moved(state.now, move, length, healthy)
+    found = progress(problem, now)
+    improved = found.error < state.error
     short = healthy & (length < SHORT_STEP)
-    scale = 1 / jnp.maximum(now.tau, now.kappa)
-    now = Iterate(*(scale * part for part in now))
-    products = Products(*(scale * part for part in products))
-    infeasible, unbounded = _certificates(problem, now, products)
     return State(
         now=now,
-        products=products,
-        best=_choose(improved, now, state.best),
-        error=jnp.where(improved, error, state.error),
+        progress=found,
+        best=Iterate(*(jnp.where(improved, new, old) for new, old in zip(now, state.best, strict=True))),
+        error=jnp.where(improved, found.error, state.error),
         steps=state.steps + 1,
         stalls=jnp.where(short | ~healthy, state.stalls + 1, 0),
         waiting=jnp.where(improved | ~healthy, 0, state.waiting + 1),
         delta=jnp.where(healthy, state.delta, 100 * state.delta),
-        infeasible=infeasible,
-        unbounded=unbounded,
     )
 
 
-def _products(problem: Scaled, now: Iterate) -> Products:
-    return Products(problem.P @ now.x, now.z @ problem.A, problem.A @ now.x)
+def _moved(now: Iterate, move: Iterate, length: Array, healthy: Array) -> Iterate:
+    """Scaled: the larger of tau and kappa is one."""
+    tau, kappa = now.tau + length * move.tau, now.kappa + length * move.kappa
+    scale = jnp.where(healthy, 1 / jnp.maximum(tau, kappa), 1)
+    return Iterate(
+        *(
+            jnp.where(healthy, scale * (part + length * change), part)
+            for part, change in zip(now, move, strict=True)
+        )
+    )
 
 
 def _step(
@@ -166,41 +155,45 @@ def _step(
     cones: tuple[Cone, ...],
     system: System,
     now: Iterate,
-    products: Products,
+    found: Progress,
     delta: Array,
     accuracy: Array,
 ) -> tuple[Iterate, Array]:
-    P, q, A, b = problem.P, problem.q, problem.A, problem.b
+    q, A, b = problem.q, problem.A, problem.b
     zero = problem.cones.zero
     x, z, s, tau, kappa = now
     degree = sum(cone.degree for cone in cones) + 1
-    mu = (s @ z + tau * kappa) / degree
+    mu = (found.gap + tau * kappa) / degree
     pairs = list(zip(split(cones, s[zero:]), split(cones, z[zero:]), strict=True))
     scalings = [cone.scaling(*pair, mu, delta) for cone, pair in zip(cones, pairs, strict=True)]
     solve = system(scalings, delta)
-    xi, curved = x / tau, products.Px / tau
-    r_x = products.Px + products.Az + q * tau
-    r_z = products.Ax + s - b * tau
-    r_tau = kappa + curved @ x + q @ x + b @ z
+    Px, bend = found.Px, found.bend / tau
+    r_x, r_z = plus(found.Az, Px) + q * tau, found.Ax + s - b * tau
+    slope = q if Px is None else q + 2 / tau * Px
+    r_tau = kappa + bend + found.linear + found.bound
     zeros = jnp.zeros_like(s[:zero])
 
     def turn(number: Array, carry: tuple[Array, Array, Array, Any]) -> tuple[Array, Array, Array, Any]:
         """The direction that leaves `keep` of the residuals and takes s o z by `shift`, tau * kappa by `tk`;
         then what the corrector is to do after it."""
         keep, shift, tk = carry[:3]
-        found = solve(
+        solved = solve(
             jnp.stack([-keep * r_x, -q]),
             jnp.stack([shift - keep * r_z, b]),
             accuracy * jnp.where(number == 0, PREDICTED, CORRECTED),
         )
-        (x1, x2), (z1, z2) = found.x, found.z
+        (x1, x2), (z1, z2) = solved.x, solved.z
         given = zip(cones, scalings, split(cones, z2[zero:]), strict=True)
         energy = sum(cone.energy(scaling, part) for cone, scaling, part in given)
-        fall = -((x2 - xi) @ P @ (x2 - xi)) - energy - kappa / tau
+        rise = solved.x @ slope + solved.z @ b
+        fall = -energy - kappa / tau
         # Both are the same where the system is solved; they differ where it is singular, along an
         # unknown that only the objective sees: there x2 is long, and tau must fall.
-        fall = jnp.minimum(fall, (2 * curved + q) @ x2 + b @ z2 - xi @ curved - kappa / tau)
-        d_tau = (-keep * r_tau + tk / tau - (2 * curved + q) @ x1 - b @ z1) / fall
+        if Px is not None:
+            left = x2 - x / tau
+            fall -= inner(left, problem.P @ left)
+        fall = jnp.minimum(fall, rise[1] - (bend + kappa) / tau)
+        d_tau = (-keep * r_tau + tk / tau - rise[0]) / fall
         dx, dz = x1 + d_tau * x2, z1 + d_tau * z2
         # From the linear equation, so that it is met: the scaling would lose digits.
         ds = join([zeros, (d_tau * b - keep * r_z - A @ dx)[zero:]], zeros)
@@ -210,7 +203,10 @@ def _step(
         arguments = [
             (scaling, *pair, *moved) for scaling, pair, moved in zip(scalings, pairs, moves, strict=True)
         ]
-        length = _longest(cones, arguments, now, move)
+        # What is not finite in the solutions is not in `rise`.
+        length = jnp.where(
+            jnp.isfinite(jnp.sum(rise) + d_tau), _longest(cones, arguments, now, move), jnp.nan
+        )
         sigma = (1 - jnp.minimum(1, length)) ** 3
         parts = [cone.shift(*given, sigma * mu) for cone, given in zip(cones, arguments, strict=True)]
         tk = tau * kappa - sigma * mu + d_tau * d_kappa
@@ -219,16 +215,15 @@ def _step(
     # Predictor and corrector as one loop body: it halves the time to compile.
     first = jnp.ones_like(tau), s, tau * kappa, (now, tau)
     move, length = lax.fori_loop(0, 2, turn, first)[3]
-    length = jnp.minimum(1, length)
-    return Iterate(*(part + length * change for part, change in zip(now, move, strict=True))), length
+    return move, jnp.minimum(1, length)
 
 
 def _longest(cones: tuple[Cone, ...], arguments: list[Any], now: Iterate, move: Iterate) -> Array:
     """How far `move` can go; where a cone is not symmetric, found by trial, and not far from the central path."""
     given = list(zip(cones, arguments, strict=True))
-    spectra = [jnp.stack([move.tau / now.tau, move.kappa / now.kappa])]
-    spectra += [cone.spectrum(*args) for cone, args in given if isinstance(cone, Symmetric)]
-    steepest = jnp.min(jnp.concatenate(spectra))
+    spectra = [move.tau / now.tau, move.kappa / now.kappa]
+    spectra += [cone.steepest(*args) for cone, args in given if isinstance(cone, Symmetric)]
+    steepest = functools.reduce(jnp.minimum, spectra)
     length = FRACTION * jnp.where(steepest < 0, -1 / jnp.where(steepest < 0, steepest, -1), jnp.inf)
     others = [(cone, args) for cone, args in given if isinstance(cone, Nonsymmetric)]
     if not others:
@@ -248,50 +243,3 @@ def _longest(cones: tuple[Cone, ...], arguments: list[Any], now: Iterate, move: 
     first = jnp.zeros_like(length, dtype=jnp.int32), jnp.minimum(1, length)
     tries, t = lax.while_loop(going, lambda carry: (carry[0] + 1, SHRINK * carry[1]), first)
     return jnp.where(tries < TRIES, t, 0)
-
-
-# ---- errors, certificates -------------------------------------------------------------------------------
-
-
-def _error(problem: Scaled, now: Iterate, products: Products) -> Array:
-    """Largest relative residual of x / tau in the unscaled problem: primal, dual, gap."""
-    q, b = problem.q, problem.b
-    rows, dual = problem.rows, 1 / (problem.columns * problem.cost)
-    x, z, s = now.x / now.tau, now.z / now.tau, now.s / now.tau
-    Px, Az, Ax = (part / now.tau for part in products)
-    primal_size = 1 + jnp.max(jnp.maximum(jnp.abs(b), jnp.abs(s)) / rows, initial=0)
-    dual_size = 1 + jnp.max(dual * jnp.maximum(jnp.abs(q), jnp.maximum(jnp.abs(Px), jnp.abs(Az))))
-    quadratic, linear, bound = x @ Px, q @ x, b @ z
-    gap = jnp.abs(quadratic + linear + bound) / problem.cost
-    value = jnp.minimum(jnp.abs(quadratic / 2 + linear), jnp.abs(quadratic / 2 + bound)) / problem.cost
-    return jnp.maximum(
-        jnp.maximum(
-            jnp.max(jnp.abs(Ax + s - b) / rows, initial=0) / primal_size,
-            jnp.max(dual * jnp.abs(Px + q + Az)) / dual_size,
-        ),
-        gap / (1 + value),
-    )
-
-
-def _certificates(problem: Scaled, now: Iterate, products: Products) -> tuple[Array, Array]:
-    """How well z proves that no point is feasible, and x that the objective falls without end.
-
-    Farkas: z in K*, A'z = 0, b'z < 0. Ray: P x = 0, A x + s = 0, s in K, q'x < 0. The residual of the
-    equations relative to the decrease, in the scaled or the unscaled problem.
-    """
-    q, b, (x, z, s) = problem.q, problem.b, now[:3]
-
-    def quality(decrease: Array, noise: Array, *residuals: Array) -> Array:
-        size = jnp.max(jnp.abs(jnp.concatenate(residuals)))
-        sound = (decrease > 10 * jnp.finfo(q.dtype).eps * noise) & (now.tau < now.kappa)
-        return jnp.where(sound, size / jnp.where(sound, decrease, 1), jnp.inf)
-
-    Px, Az, moved = products.Px, products.Az, products.Ax + s
-    infeasible = quality(-(b @ z), jnp.abs(b) @ jnp.abs(z), Az, Az / problem.columns)
-    noise = jnp.abs(q) @ jnp.abs(x)
-    unbounded = quality(-(q @ x), noise, Px, Px / problem.columns, moved, moved / problem.rows)
-    return infeasible, unbounded
-
-
-def _choose(first: Array, a: Iterate, b: Iterate) -> Iterate:
-    return Iterate(*(jnp.where(first, new, old) for new, old in zip(a, b, strict=True)))

@@ -17,7 +17,9 @@ from jax import Array, lax
 from declarative.backends.jax import linalg
 from declarative.backends.jax.conic import blockwise, normal, standard
 from declarative.backends.jax.conic.cones.cone import Cone
-from declarative.backends.jax.conic.product import inverse, mapped
+from declarative.backends.jax.conic.layout import seen
+from declarative.backends.jax.conic.product import mapped
+from declarative.backends.jax.conic.rows import products
 from declarative.backends.jax.conic.scaling import Scaled
 from declarative.backends.jax.structure.blocks import Rows
 from declarative.backends.jax.structure.border import BorderedRows
@@ -43,26 +45,29 @@ def prepared(problem: Scaled, cones: tuple[Cone, ...]) -> Callable[[list[Any], A
     if not isinstance(problem.A, Array):
         rows = problem.A
         return lambda scalings, delta: _in_blocks(problem, rows, cones, scalings, delta)
-    zero, P, A = problem.cones.zero, problem.P, problem.A
-    G = A[zero:]
+    zero, P = problem.cones.zero, problem.P
+    E, G = problem.A[:zero], products(problem.A[zero:], seen(problem.cones, problem.sparsity)[zero:])
     own = standard.owners(problem, cones)
-    factorised = normal.condensed(problem, cones) if own is None else standard.condensed(problem, own)
+    factorised = normal.condensed(problem, cones, G) if own is None else standard.condensed(problem, own, G)
 
     def system(scalings: list[Any], delta: Array) -> Solve:
-        approximate = factorised(scalings, delta)
+        begin, approximate = factorised(scalings, delta)
 
         def solve(r: Array, t: Array, accuracy: Array) -> Solution:
-            a, n = t[:, :zero], r.shape[1]
-            begun = -inverse(cones, scalings, t[:, zero:])
+            a, size = t[:, :zero], jnp.max(jnp.abs(r), axis=1)
 
-            def judged(x: Array, z: Array) -> tuple[Array, Array]:
+            def left_of(x: Array, z: Array) -> tuple[Array, Array]:
+                slope, rest = r - z[:, :zero] @ E - G.back(z[:, zero:]), a - x @ E.T
+                return slope - x @ P if problem.sparsity.curved else slope, rest
+
+            def judged(x: Array, z: Array) -> tuple[Array, Array, Array]:
                 """The residuals of the equations but the cones', and their size."""
-                slope = r - z @ A
-                if problem.sparsity.curved:
-                    slope = slope - x @ P
-                left = jnp.concatenate([slope, a - x @ A[:zero].T], axis=1)
-                scale = linalg.largest(jnp.concatenate([r, x, z], axis=1))
-                return left, jnp.max(linalg.largest(left) / scale)
+                slope, rest = left_of(x, z)
+                few = linalg.reduced(*map(linalg.largest, (*x, *slope)))
+                many = linalg.reduced(*map(linalg.largest, z))
+                scale = size + jnp.stack(few[: len(x)]) + jnp.stack(many)
+                error = jnp.maximum(jnp.stack(few[len(x) :]), jnp.max(jnp.abs(rest), axis=1, initial=0))
+                return slope, rest, jnp.max(error / scale)
 
             def going(carry: Any) -> Array:
                 step, *_, error, previous = carry
@@ -70,18 +75,18 @@ def prepared(problem: Scaled, cones: tuple[Cone, ...]) -> Callable[[list[Any], A
                 return (step == 0) | again
 
             def improve(carry: Any) -> Any:
-                step, x, z, left, error, _ = carry
+                step, x, z, slope, rest, error, _ = carry
                 # A multiplier as a sum of ever smaller steps: that of x as a whole is the difference of large numbers.
-                point = tuple(map(jnp.add, (x, z), approximate(left[:, :n], left[:, n:])))
-                new, old = (*point, *judged(*point)), (x, z, left, error)
+                point = tuple(map(jnp.add, (x, z), approximate(slope, rest)))
+                new, old = (*point, *judged(*point)), (x, z, slope, rest, error)
                 better = (new[-1] < error) | (step == 0)
                 return step + 1, *jax.tree.map(lambda a, b: jnp.where(better, a, b), new, old), error
 
             floor = jnp.maximum(accuracy, ENOUGH * float(jnp.finfo(r.dtype).eps))
             one = jnp.ones_like(delta)
-            start = jnp.zeros_like(r), jnp.concatenate([jnp.zeros_like(a), begun], axis=1)
-            first = jnp.concatenate([r - begun @ G, a], axis=1)
-            carry = jnp.zeros_like(one, dtype=jnp.int32), *start, first, one, jnp.inf * one
+            start = begin(t[:, zero:])
+            left = left_of(*start)
+            carry = jnp.zeros_like(one, dtype=jnp.int32), *start, *left, one, jnp.inf * one
             return Solution(*lax.while_loop(going, improve, carry)[1:3])
 
         return solve

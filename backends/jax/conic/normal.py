@@ -15,38 +15,47 @@ from declarative.backends.jax import linalg
 from declarative.backends.jax.conic.cones.cone import Cone
 from declarative.backends.jax.conic.layout import seen
 from declarative.backends.jax.conic.product import inverse, split
+from declarative.backends.jax.conic.rows import Product
 from declarative.backends.jax.conic.scaling import Scaled
 
+Begin: TypeAlias = Callable[[Array], tuple[Array, Array]]
+"""What is to be met on the cones' rows, [k, rows] -> a point that meets it: x [k, n] and all multipliers [k, kept]."""
 Approximate: TypeAlias = Callable[[Array, Array], tuple[Array, Array]]
-"""Residuals of the slope [k, n] and of the zero rows [k, zero] -> x and all multipliers, [k, n] and [k, kept]."""
+"""Residuals of the slope [k, n] and of the zero rows [k, zero] -> what is to be added to such a point."""
 
 
-def condensed(problem: Scaled, cones: tuple[Cone, ...]) -> Callable[[list[Any], Array], Approximate]:
+def condensed(
+    problem: Scaled, cones: tuple[Cone, ...], G: Product
+) -> Callable[[list[Any], Array], tuple[Begin, Approximate]]:
     zero = problem.cones.zero
     P, A = problem.P, problem.A
     assert isinstance(P, Array) and isinstance(A, Array)  # noqa: PT018
-    E, G = A[:zero], A[zero:]
+    E = A[:zero]
     single = split(cones, seen(problem.cones, problem.sparsity)[zero:])
-    given = zip(cones, split(cones, G), single, strict=True)
+    given = zip(cones, split(cones, A[zero:]), single, strict=True)
     prepared = [cone.prepared(rows, columns) for cone, rows, columns in given]
     # E'E does not change the solution and keeps the matrix definite in directions that only E sees.
     fixed = P + linalg.gram(E) if zero else P
 
-    def factorised(scalings: list[Any], delta: Array) -> Approximate:
+    def factorised(scalings: list[Any], delta: Array) -> tuple[Begin, Approximate]:
         L = linalg.cholesky(_sum(fixed, cones, scalings, prepared, delta))
         Y = linalg.forward(L, E.T).T if zero else E
         S = linalg.cholesky(linalg.gram(Y.T) + delta * jnp.eye(zero, dtype=delta.dtype)) if zero else L
 
+        def begin(t: Array) -> tuple[Array, Array]:
+            z = -inverse(cones, scalings, t)
+            return jnp.zeros((len(t), E.shape[1]), t.dtype), jnp.pad(z, ((0, 0), (zero, 0)))
+
         def approximate(r: Array, a: Array) -> tuple[Array, Array]:
             if not zero:
                 x = linalg.cholesky_solve(L, r.T).T
-                return x, inverse(cones, scalings, x @ G.T)
+                return x, inverse(cones, scalings, G.along(x))
             lifted = linalg.forward(L, (r + a @ E).T).T
             y = linalg.cholesky_solve(S, (lifted @ Y.T - a).T).T
             x = linalg.forward(L, (lifted - y @ Y).T, transposed=True).T
-            return x, jnp.concatenate([y, inverse(cones, scalings, x @ G.T)], axis=1)
+            return x, jnp.concatenate([y, inverse(cones, scalings, G.along(x))], axis=1)
 
-        return approximate
+        return begin, approximate
 
     return factorised
 

@@ -14,8 +14,10 @@ from jax import Array
 
 from declarative.backends.jax import linalg
 from declarative.backends.jax.conic.cones.cone import Cone, Symmetric
-from declarative.backends.jax.conic.normal import Approximate
-from declarative.backends.jax.conic.product import mapped, times
+from declarative.backends.jax.conic.cones.nonnegative import Nonnegative
+from declarative.backends.jax.conic.normal import Approximate, Begin
+from declarative.backends.jax.conic.product import join, mapped, split, times
+from declarative.backends.jax.conic.rows import Product
 from declarative.backends.jax.conic.scaling import Scaled
 
 
@@ -30,27 +32,42 @@ def owners(problem: Scaled, cones: tuple[Cone, ...]) -> tuple[Symmetric, ...] | 
     return symmetric if len(symmetric) == len(cones) else None
 
 
-def condensed(problem: Scaled, cones: tuple[Symmetric, ...]) -> Callable[[list[Any], Array], Approximate]:
+def condensed(
+    problem: Scaled, cones: tuple[Symmetric, ...], G: Product
+) -> Callable[[list[Any], Array], tuple[Begin, Approximate]]:
     zero, A = problem.cones.zero, problem.A
     assert isinstance(A, Array)
-    E, G = A[:zero], A[zero:]
-    square = jnp.sum(G * G, axis=0)
-    F = G / jnp.where(square > 0, square, 1)
-    rows = E @ F.T
+    E, square = A[:zero], jnp.sum(A[zero:] ** 2, axis=0)
+    shrink = 1 / jnp.where(square > 0, square, 1)
+    rows = G.along(E * shrink)
     # An unknown whose row is absent is free; refinement takes out what holds it here.
     loose = jnp.where(square > 0, 0, float(jnp.finfo(A.dtype).eps) ** -0.5)
     lift = linalg.gram(jnp.sqrt(loose)[:, None] * E.T)
 
-    def factorised(scalings: list[Any], delta: Array) -> Approximate:
+    def factorised(scalings: list[Any], delta: Array) -> tuple[Begin, Approximate]:
         V = mapped(cones, lambda cone, scaling, part: cone.coloured(scaling, part), scalings, rows.T)
         S = linalg.cholesky(linalg.gram(V) + lift + delta * jnp.eye(zero, dtype=delta.dtype))
 
+        def begin(t: Array) -> tuple[Array, Array]:
+            x = G.back(t) * shrink
+            # On absent rows, which see no unknown, the multipliers meet it.
+            alone = [
+                -cone.inverse(scaling, jnp.where(given, 0, part.T)).T
+                if isinstance(cone, Nonnegative)
+                else jnp.zeros_like(part)
+                for cone, scaling, part, given in zip(
+                    cones, scalings, split(cones, t.T), split(cones, G.numbers != 0), strict=True
+                )
+            ]
+            return x, jnp.pad(join(alone, t.T).T, ((0, 0), (zero, 0)))
+
         def approximate(r: Array, a: Array) -> tuple[Array, Array]:
-            lifted, free = r @ F.T, loose * r
+            lifted, free = G.along(r * shrink), loose * r
             y = linalg.cholesky_solve(S, (times(cones, scalings, lifted) @ rows.T + free @ E.T - a).T).T
             z = lifted - y @ rows  # not from x, whose digits (H + delta)^-1 would lose
-            return times(cones, scalings, z) @ F + free - loose * (y @ E), jnp.concatenate([y, z], axis=1)
+            x = G.back(times(cones, scalings, z)) * shrink + free - loose * (y @ E)
+            return x, jnp.concatenate([y, z], axis=1)
 
-        return approximate
+        return begin, approximate
 
     return factorised

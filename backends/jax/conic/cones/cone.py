@@ -76,8 +76,8 @@ class Cone(Protocol):
 class Symmetric(Cone, Protocol):
     """A cone of squares: along a direction its determinants are products over a spectrum."""
 
-    def spectrum(self, scaling: Any, s: Array, z: Array, ds: Array, dz: Array) -> Array:
-        """Eigenvalues e, or the least: s + t ds is inside as long as 1 + t e > 0, and so is z + t dz."""
+    def steepest(self, scaling: Any, s: Array, z: Array, ds: Array, dz: Array) -> Array:
+        """The least eigenvalue e: s + t ds is inside as long as 1 + t e > 0, and so is z + t dz."""
 
     def times(self, scaling: Any, v: Array) -> Array:
         """(H + delta) v of vectors that are the rows of v [k, rows]."""

@@ -10,6 +10,7 @@ import numpy as np
 from jax import Array
 
 from declarative.backends.jax.conic.cones.cone import Seen, Term
+from declarative.backends.jax.linalg import inner, least, reduced
 
 
 class Scaling(NamedTuple):
@@ -60,7 +61,7 @@ class Nonnegative:
         return v / scaling.root[:, None]
 
     def energy(self, scaling: Scaling, z: Array) -> Array:
-        return (scaling.ratio * z) @ z
+        return inner(scaling.ratio * z, z)
 
     def prepared(self, G: Array, seen: Seen) -> Prepared:
         single, other = np.flatnonzero(seen >= 0), np.flatnonzero(seen < 0)
@@ -75,8 +76,8 @@ class Nonnegative:
     def shift(self, scaling: Scaling, s: Array, z: Array, ds: Array, dz: Array, target: Array) -> Array:
         return s + (ds * dz - target) / z
 
-    def spectrum(self, scaling: Scaling, s: Array, z: Array, ds: Array, dz: Array) -> Array:
-        return jnp.concatenate([ds / s, dz / z])
+    def steepest(self, scaling: Scaling, s: Array, z: Array, ds: Array, dz: Array) -> Array:
+        return jnp.minimum(*reduced(least(ds / s), least(dz / z)))
 
     def product(self, v: Array, w: Array) -> Array:
         return v * w

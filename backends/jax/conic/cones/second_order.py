@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from declarative.backends.jax.conic.cones.cone import Seen, Term
-from declarative.backends.jax.linalg import inner
+from declarative.backends.jax.linalg import inner, reduced, total
 
 LONG = 16  # rows from which a change of rank two is cheaper than whitening,
 NARROW = 4  # if there are at most so many columns for each
@@ -23,8 +23,17 @@ class Scaling(NamedTuple):
     axis: Array  # [count, size - 1], u
     values: Array  # [3, count], eigenvalues of W along (1, u), along (1, -u), elsewhere
     squares: Array  # [3, count], of H + delta
-    point: Array  # [count, size], W z = W^-1 s
-    determinant: Array  # [count], of `point`
+    unit: Array  # [count, size], of determinant one: W z = W^-1 s = size * unit
+    size: Array  # [count]
+    along: Array  # [count], u'unit[1:]
+
+
+class Moves(NamedTuple):
+    """Directions of s and of z, scaled, f and g."""
+
+    both: list[Array]  # [count, size] each
+    along: list[Array]  # [count] each: u'f[1:], u'g[1:]
+    products: list[Array]  # [count] each: unit[1:]'f[1:], unit[1:]'g[1:], f[1:]'g[1:]
 
 
 class Prepared(NamedTuple):
@@ -51,20 +60,22 @@ class SecondOrder:
 
     def scaling(self, s: Array, z: Array, mu: Array, delta: Array) -> Scaling:
         s, z = self._shaped(s), self._shaped(z)
-        a, b = _length(s), _length(z)
+        ss, zz, sz = reduced(*(total(v[:, 1:] * w[:, 1:]) for v, w in ((s, s), (z, z), (s, z))))
+        a, b = _length(s[:, 0], ss), _length(z[:, 0], zz)
         sn, zn = s / a[:, None], z / b[:, None]
-        gamma = jnp.sqrt((1 + inner(sn, zn)) / 2)
+        gamma = jnp.sqrt((1 + (s[:, 0] * z[:, 0] + sz) / (a * b)) / 2)
         w1 = (sn[:, 1:] - zn[:, 1:]) / (2 * gamma[:, None])
-        tail = _norm(w1)
-        axis = w1 / jnp.where(tail > 0, tail, 1)[:, None]
-        eta, stretch = jnp.sqrt(a / b), tail + jnp.sqrt(1 + tail * tail)
-        values = jnp.stack([eta * stretch, eta / stretch, eta])
         # The scaled point by its closed form (Vandenberghe's note on coneprog, 2010, section 4.2).
         head = gamma[:, None]
         s0, z0 = sn[:, :1], zn[:, :1]
         rest = ((head + z0) * sn[:, 1:] + (head + s0) * zn[:, 1:]) / (s0 + z0 + 2 * head)
-        point = jnp.sqrt(a * b)[:, None] * jnp.concatenate([head, rest], axis=1)
-        return Scaling(axis, values, values**2 + delta, point, a * b)
+        unit = jnp.concatenate([head, rest], axis=1)
+        square, along = reduced(total(w1 * w1), total(w1 * rest))
+        tail = jnp.sqrt(square)
+        some = jnp.where(tail > 0, tail, 1)
+        eta, stretch = jnp.sqrt(a / b), tail + jnp.sqrt(1 + square)
+        values = jnp.stack([eta * stretch, eta / stretch, eta])
+        return Scaling(w1 / some[:, None], values, values**2 + delta, unit, jnp.sqrt(a * b), along / some)
 
     def whitened(self, scaling: Scaling, v: Array) -> Array:
         return self._along(scaling, lax.rsqrt(scaling.squares), v.T).T
@@ -82,8 +93,11 @@ class SecondOrder:
         return self._along(scaling, jnp.sqrt(scaling.squares), v.T).T
 
     def energy(self, scaling: Scaling, z: Array) -> Array:
-        root = self._along(scaling, jnp.sqrt(scaling.squares), z)
-        return root @ root
+        head, tail = _parts(self._shaped(z))
+        along, square = reduced(total(scaling.axis * tail), total(tail * tail))
+        plus, minus, other = scaling.squares
+        across = jnp.maximum(square - along**2, 0)
+        return jnp.sum((plus * (head + along) ** 2 + minus * (head - along) ** 2) / 2 + other * across)
 
     def prepared(self, G: Array, seen: Seen) -> Prepared:
         if self.size < max(LONG, G.shape[1] / NARROW):
@@ -109,21 +123,31 @@ class SecondOrder:
         return Term(matrix=jnp.sum(other * prepared.grams + change, axis=0))
 
     def shift(self, scaling: Scaling, s: Array, z: Array, ds: Array, dz: Array, target: Array) -> Array:
-        first, second = self._scaled(scaling, ds, dz)
-        v = _product(first, second) - target * _unit(first)
-        quotient = _quotient(scaling.point, scaling.determinant, v)
-        return s + self._along(scaling, scaling.values, quotient.ravel())
+        """By W q + s, where q is the quotient of the scaled directions' product and the scaled point."""
+        moves = self._scaled(scaling, ds, dz)
+        (f, g), unit, (f_unit, g_unit, fg) = moves.both, scaling.unit, moves.products
+        v0 = f[:, 0] * g[:, 0] + fg - target
+        head = (unit[:, 0] * v0 - f[:, 0] * g_unit - g[:, 0] * f_unit)[:, None] / scaling.size[:, None]
+        level = unit[:, :1] * scaling.size[:, None]
+        rest = (f[:, :1] * g[:, 1:] + g[:, :1] * f[:, 1:]) / level - head / unit[:, :1] * unit[:, 1:]
+        f_axis, g_axis = moves.along
+        along = (f[:, 0] * g_axis + g[:, 0] * f_axis) / level[:, 0] - (head / unit[:, :1])[
+            :, 0
+        ] * scaling.along
+        return s + _spectral(scaling.axis, scaling.values, head, rest, along).ravel()
 
-    def spectrum(self, scaling: Scaling, s: Array, z: Array, ds: Array, dz: Array) -> Array:
-        point, size = scaling.point, jnp.sqrt(scaling.determinant)[:, None]
-        unit = point / size
-        both = self._scaled(scaling, ds, dz) / size
+    def steepest(self, scaling: Scaling, s: Array, z: Array, ds: Array, dz: Array) -> Array:
+        moves, unit = self._scaled(scaling, ds, dz), scaling.unit
         # The inverse square root of the point, as a quadratic representation, takes it to the unit.
-        head = both[..., 0] * unit[:, 0] - inner(both[..., 1:], unit[:, 1:])
-        pull = (head + both[..., 0]) / (1 + unit[:, 0])
-        tail = both[..., 1:] - pull[..., None] * unit[:, 1:]
-        radius = _norm(tail)
-        return jnp.concatenate([(head - radius).ravel(), (head + radius).ravel()])
+        heads, tails = [], []
+        for v, product in zip(moves.both, moves.products, strict=False):
+            head = v[:, 0] * unit[:, 0] - product
+            pull = (head + v[:, 0]) / (1 + unit[:, 0])
+            heads.append(head)
+            tails.append(v[:, 1:] - pull[:, None] * unit[:, 1:])
+        squares = reduced(*(total(tail * tail) for tail in tails))
+        ends = [head - jnp.sqrt(square) for head, square in zip(heads, squares, strict=True)]
+        return jnp.min(jnp.minimum(*ends) / scaling.size)
 
     def product(self, v: Array, w: Array) -> Array:
         return _product(self._shaped(v), self._shaped(w)).ravel()
@@ -138,23 +162,37 @@ class SecondOrder:
         return v.reshape(self.count, self.size)
 
     def _along(self, scaling: Scaling, eigenvalues: Array, v: Array) -> Array:
-        """The matrix of H's eigenvectors and these eigenvalues, times the rows of v [..., rows]."""
-        blocks = v.reshape(*v.shape[:-1], self.count, self.size)
-        return _spectral(scaling.axis, eigenvalues, blocks).reshape(v.shape)
+        """The matrix of H's eigenvectors and these eigenvalues, times the rows of v [k, rows]."""
+        head, tail = _parts(v.reshape(-1, self.count, self.size))
+        along = jnp.stack(reduced(*(total(scaling.axis * row) for row in tail)))
+        return _spectral(scaling.axis, eigenvalues, head[..., None], tail, along).reshape(v.shape)
 
-    def _scaled(self, scaling: Scaling, ds: Array, dz: Array) -> Array:
-        """W^-1 ds and W dz, [2, count, size]."""
-        both = jnp.stack([self._shaped(ds), self._shaped(dz)])
-        values = jnp.stack([1 / scaling.values, scaling.values], axis=1)
-        return _spectral(scaling.axis, values, both)
+    def _scaled(self, scaling: Scaling, ds: Array, dz: Array) -> Moves:
+        """W^-1 ds and W dz."""
+        parts = [_parts(self._shaped(v)) for v in (ds, dz)]
+        along = reduced(*(total(scaling.axis * tail) for _, tail in parts))
+        eigenvalues = 1 / scaling.values, scaling.values
+        both = [
+            _spectral(scaling.axis, each, head[:, None], tail, a)
+            for each, (head, tail), a in zip(eigenvalues, parts, along, strict=True)
+        ]
+        (f, g), rest = (v[:, 1:] for v in both), scaling.unit[:, 1:]
+        products = reduced(total(f * rest), total(g * rest), total(f * g))
+        turned = [
+            (plus * (head + a) - minus * (head - a)) / 2
+            for (plus, minus, _), (head, _), a in zip(eigenvalues, parts, along, strict=True)
+        ]
+        return Moves(both, turned, products)
 
 
-def _spectral(axis: Array, eigenvalues: Array, v: Array) -> Array:
-    """v is [..., count, size]; eigenvalues are [3, count] or [3, ..., count]."""
+def _parts(v: Array) -> tuple[Array, Array]:
+    return v[..., 0], v[..., 1:]
+
+
+def _spectral(axis: Array, eigenvalues: Array, head: Array, tail: Array, along: Array) -> Array:
+    """[..., count, size] from head [..., count, 1], tail and its products with the axis [..., count]."""
     plus, minus, other = eigenvalues
-    head, tail = v[..., 0], v[..., 1:]
-    along = inner(tail, axis)
-    a, b = plus * (head + along) / 2, minus * (head - along) / 2
+    a, b = plus * (head[..., 0] + along) / 2, minus * (head[..., 0] - along) / 2
     rest = other[..., None] * tail + axis * (a - b - other * along)[..., None]
     return jnp.concatenate([(a + b)[..., None], rest], axis=-1)
 
@@ -163,21 +201,11 @@ def _norm(v: Array) -> Array:
     return jnp.sqrt(inner(v, v))
 
 
-def _length(v: Array) -> Array:
+def _length(head: Array, square: Array) -> Array:
     """The square root of the determinant."""
-    tail = _norm(v[:, 1:])
-    return jnp.sqrt((v[:, 0] - tail) * (v[:, 0] + tail))
-
-
-def _unit(v: Array) -> Array:
-    return jnp.zeros_like(v).at[:, 0].set(1)
+    tail = jnp.sqrt(square)
+    return jnp.sqrt((head - tail) * (head + tail))
 
 
 def _product(v: Array, w: Array) -> Array:
     return jnp.concatenate([inner(v, w)[:, None], v[:, :1] * w[:, 1:] + w[:, :1] * v[:, 1:]], axis=1)
-
-
-def _quotient(point: Array, determinant: Array, v: Array) -> Array:
-    """w with point o w = v."""
-    head = ((point[:, 0] * v[:, 0] - inner(point[:, 1:], v[:, 1:])) / determinant)[:, None]
-    return jnp.concatenate([head, (v[:, 1:] - head * point[:, 1:]) / point[:, :1]], axis=1)

@@ -74,7 +74,7 @@ class Semidefinite:
 
     def energy(self, scaling: Scaling, z: Array) -> Array:
         root = (_t(scaling.R) @ self._shaped(z) @ scaling.R).ravel()
-        return root @ root
+        return linalg.inner(root, root)
 
     def prepared(self, G: Array, seen: Seen) -> Array:
         return G
@@ -89,11 +89,11 @@ class Semidefinite:
         quotient = 2 * v / (point[:, :, None] + point[:, None, :])
         return s + (scaling.R @ quotient @ _t(scaling.R)).ravel()
 
-    def spectrum(self, scaling: Scaling, s: Array, z: Array, ds: Array, dz: Array) -> Array:
+    def steepest(self, scaling: Scaling, s: Array, z: Array, ds: Array, dz: Array) -> Array:
         root = jnp.sqrt(scaling.point)
         both = jnp.concatenate(self._scaled(scaling, ds, dz))
         weights = jnp.tile(root[:, :, None] * root[:, None, :], (2, 1, 1))
-        return linalg.least_eigenvalue(_symmetric(both / weights))
+        return jnp.min(linalg.least_eigenvalue(_symmetric(both / weights)))
 
     def product(self, v: Array, w: Array) -> Array:
         return _symmetric(self._shaped(v) @ self._shaped(w)).ravel()

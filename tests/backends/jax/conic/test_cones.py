@@ -80,7 +80,7 @@ def test_a_spectrum_ends_at_the_boundary(kind: str) -> None:
     still = jnp.zeros_like(s)
     move = symmetrised(kind, jnp.asarray(rng.standard_normal(cone.rows)))
     for ds, dz, outside, point in [(move, still, cone.outside, s), (still, move, cone.outside_dual, z)]:
-        end = -1 / jnp.min(cone.spectrum(scaling, s, z, ds, dz))
+        end = -1 / cone.steepest(scaling, s, z, ds, dz)
         assert end > 0
         assert outside(point + 0.999 * end * move) == 0
         assert outside(point + 1.001 * end * move) > 0
