@@ -260,7 +260,7 @@ def ours(program: Program) -> Outcome:
 
 
 def reference(program: Program, tol: float = 1e-9) -> Outcome:
-    P, q, A, b, alpha, cones = program.data
+    P, q, A, b, alpha, cones = program.data[:6]
     order = _order(cones)
     kept = np.isfinite(b[order])
     kinds = [clarabel.ZeroConeT(cones.zero)] if cones.zero else []
