@@ -1,10 +1,11 @@
-"""Control over long horizons, forward and backward: blocks against dense matrices -> docs/benchmarks/structure.md.
+"""Long horizons and factor models, forward and backward, with structure and without -> docs/benchmarks/structure.md.
 
-    python -m benchmarks.structure [--horizons 20 50] [--write] [control-4 thrust-4 ...]
+    python -m benchmarks.structure [--sizes 20 50] [--write] [control-4 factors-15 ...]
 
-A row a problem and contender: milliseconds of CPU time of one element (least of a few calls, compiled, one thread), and
-the largest errors of the solution and of the gradient by the first state, relative, against dense matrices.
-`slope` is that of log time over log horizon between the last two horizons.
+A row a size, forward and backward: milliseconds of CPU time of one element (least of a few calls, compiled, one
+thread), and the largest errors of the solution and of the gradient by the first state, or by the expected returns,
+relative. Quadratic programs are held to the solution of the equations of their active rows by sparse LU, those with
+cones to dense matrices. `slope` is that of log time over log size between the last two sizes.
 """
 
 from __future__ import annotations
@@ -20,27 +21,44 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy.sparse
+import scipy.sparse.linalg
 
 import declarative as dc
 from declarative.backends.jax.structure import partition
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks" / "structure.md"
-PROGRAMS = Path(__file__).parent / "programs" / "control.decl"
-CASES = ("control", 4), ("control", 12), ("thrust", 4)
-HORIZONS = (20, 50, 100, 200)
-INPUTS, REPEATS = 2, 7
-LARGEST = 1400  # unknowns with dense matrices, and for peers that have no others
+PROGRAMS = Path(__file__).parent / "programs"
+CASES = {
+    ("control", 4): "4 states and 2 inputs, all in boxes: a quadratic program",
+    ("control", 12): "12 states and 2 inputs",
+    ("thrust", 4): "4 states in boxes and 2 inputs in a ball: second-order cones",
+    ("budget", 4): "as `control`, and all inputs add up to nothing: a dense row",
+    ("peak", 4): "as `control`, with the bound of the inputs at a price: a dense column",
+    ("factors", 15): "n positions, 15 factors: a diagonal and low rank",
+}
+SIZES = {("control", 4): (20, 50, 100, 200), ("control", 12): (50, 100), ("factors", 15): (200, 500)}
+HORIZONS = (50, 100, 200)
+INPUTS, REPEATS, BATCH = 2, 7, 8
+LARGEST = 800  # unknowns with dense matrices, and for peers that have no others
+SLOW = 400  # and of those that take seconds
+ACTIVE = 1e-6
 
 Run = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
-"""The first state -> the solution and the gradient of its product with the weights."""
+"""A batch of first states or expected returns -> solutions, and the gradients of their products with the weights."""
 
 
 class Case(NamedTuple):
     problem: str
-    states: int
-    horizon: int
-    dynamics: dict[str, np.ndarray]
-    x0: np.ndarray
+    kind: int
+    """States, or factors."""
+    size: int
+    """Horizon, or positions."""
+    given: dict[str, np.ndarray]
+    name: str
+    """Of the argument that gradients are taken by."""
+    at: np.ndarray
+    """[batch, .]"""
     weights: np.ndarray
 
     @property
@@ -48,19 +66,27 @@ class Case(NamedTuple):
         return len(self.weights)
 
 
-def case(problem: str, states: int, horizon: int) -> Case:
-    """Slightly unstable random dynamics; some inputs are at their limits for a while."""
-    rng = np.random.default_rng([states, horizon])
-    A = rng.normal(size=(states, states))
+def case(problem: str, kind: int, size: int, batch: int = 1) -> Case:
+    """Slightly unstable random dynamics, some inputs at their limits for a while; or random factors, most positions
+    zero."""
+    rng = np.random.default_rng([kind, size])
+    if problem == "factors":
+        given = {"F": 0.2 / kind**0.5 * rng.normal(size=(kind, size)), "d": rng.uniform(0.01, 0.1, size=size)}
+        at = 0.1 * rng.normal(size=(batch, size))
+        return Case(problem, kind, size, given, "mu", at, rng.normal(size=size))
+    A = rng.normal(size=(kind, kind))
     A *= 1.02 / np.abs(np.linalg.eigvals(A)).max()
-    dynamics = {
+    given = {
         "A": A,
-        "B": rng.normal(size=(states, INPUTS)),
-        "Q": np.eye(states),
+        "B": rng.normal(size=(kind, INPUTS)),
+        "Q": np.eye(kind),
         "R": 0.1 * np.eye(INPUTS),
+        "xmax": np.float64(50),
+        "umax": np.float64(1),
     }
-    n = (horizon + 1) * states + horizon * INPUTS
-    return Case(problem, states, horizon, dynamics, 3 * rng.normal(size=states), rng.normal(size=n))
+    n = (size + 1) * kind + size * INPUTS + (problem == "peak")
+    at = 3 * rng.normal(size=(batch, kind))
+    return Case(problem, kind, size, given, "x0", at, rng.normal(size=n))
 
 
 @contextmanager
@@ -74,90 +100,162 @@ def gain(value: float) -> Iterator[None]:
 
 
 def ours(case: Case, blocks: bool) -> Run:
-    engine = "auto" if case.problem == "control" else "conic"
-    layer = dc.load(PROGRAMS, static={"T": case.horizon}, engine=engine)[case.problem]
+    engine = "conic" if case.problem == "thrust" else "auto"
+    control = case.problem != "factors"
+    path = PROGRAMS / ("control.decl" if control else "factors.decl")
+    layer = dc.load(path, static={"T": case.size} if control else {}, engine=engine)[case.problem]
 
-    def value(x0: Any) -> Any:
-        found = layer(**case.dynamics, x0=x0, xmax=np.float64(50), umax=np.float64(1))
-        z = jnp.concatenate([found.x.ravel(), found.u.ravel()])
-        return z @ case.weights, z
+    def value(at: Any) -> Any:
+        found = layer(**case.given, **{case.name: at})
+        parts = (
+            (found.x, found.u, found.peak)
+            if case.problem == "peak"
+            else (found.x, found.u)
+            if control
+            else (found,)
+        )
+        z = jnp.concatenate([part.reshape(len(at), -1) for part in parts], axis=1)
+        return jnp.sum(z @ case.weights), z
 
     with gain(partition.GAIN if blocks else math.inf):
-        compiled = jax.jit(jax.grad(value, has_aux=True)).lower(case.x0).compile()
-    return lambda x0: tuple(map(np.asarray, compiled(x0)))[::-1]  # type: ignore[return-value]
+        compiled = jax.jit(jax.grad(value, has_aux=True)).lower(case.at).compile()
+    return lambda at: tuple(map(np.asarray, compiled(at)))[::-1]  # type: ignore[return-value]
 
 
-def matrices(case: Case) -> tuple[Any, ...]:
-    """P, q, A, b, G, h of `control`, dense."""
-    s, T = case.states, case.horizon
-    A, B, Q, R = case.dynamics.values()
-    n, states = case.unknowns, (T + 1) * s
-    P = 2 * np.block(
-        [
-            [np.kron(np.eye(T + 1), Q), np.zeros((states, n - states))],
-            [np.zeros((n - states, states)), np.kron(np.eye(T), R)],
-        ]
-    )
-    moves = np.eye(states) - np.kron(np.eye(T + 1, k=-1), A)
-    pushes = np.concatenate([np.zeros((s, T * INPUTS)), -np.kron(np.eye(T), B)])
-    limits = np.concatenate([np.full(states, 50.0), np.ones(n - states)])
-    b = np.concatenate([case.x0, np.zeros(states - s)])
-    G = np.concatenate([np.eye(n), -np.eye(n)])
-    return P, np.zeros(n), np.concatenate([moves, pushes], axis=1), b, G, np.concatenate([limits, limits])
+class Matrices(NamedTuple):
+    """min 1/2 z'Pz + q'z subject to A z = b, G z <= h, with what gradients are taken by at the start of q or of b."""
+
+    P: Any  # sparse
+    q: np.ndarray
+    A: Any
+    b: np.ndarray
+    G: Any
+    h: np.ndarray
+    cones: tuple[int, ...] = ()  # sizes of second-order cones in the last rows of G
+
+
+def matrices(case: Case) -> Matrices:
+    """Sparse; of a factor model with y = F w as unknowns."""
+    if case.problem == "factors":
+        (F, d), k, n = case.given.values(), case.kind, case.size
+        P = scipy.sparse.diags_array(np.append(d, np.ones(k)))
+        A = np.block([[F, -np.eye(k)], [np.ones((1, n)), np.zeros((1, k))]])
+        G = -scipy.sparse.eye_array(n, n + k)
+        return Matrices(P, np.zeros(n + k), A, np.append(np.zeros(k), 1.0), G, np.zeros(n))
+    s, T, n = case.kind, case.size, (case.size + 1) * case.kind + case.size * INPUTS
+    A, B, Q, R, xmax, umax = case.given.values()
+    states, inputs = (T + 1) * s, T * INPUTS
+    kron, eye = scipy.sparse.kron, scipy.sparse.eye_array
+    P = 2 * scipy.sparse.block_diag([kron(eye(T + 1), Q), kron(eye(T), R)])
+    moves = eye(states) - kron(eye(T + 1, k=-1), A)
+    pushes = scipy.sparse.vstack([scipy.sparse.csr_array((s, inputs)), -kron(eye(T), B)])
+    rows, b = scipy.sparse.hstack([moves, pushes]), np.zeros(states)
+    limits = np.append(np.full(states, xmax), np.full(inputs, umax))
+    G, h, q = scipy.sparse.vstack([eye(n), -eye(n)]), np.concatenate([limits, limits]), np.zeros(n)
+    if case.problem == "budget":
+        last = np.append(np.zeros(states), np.ones(inputs))[None]
+        rows, b = scipy.sparse.vstack([rows, last]), np.append(b, 0)
+    if case.problem == "peak":
+        P, q = scipy.sparse.block_diag([P, np.zeros((1, 1))]), np.append(q, T)
+        rows = scipy.sparse.hstack([rows, scipy.sparse.csr_array((states, 1))])
+        side = np.where(limits == umax, -1, 0)
+        side[:states] = 0
+        G = scipy.sparse.hstack([G, np.append(side, side)[:, None]])
+        G = scipy.sparse.vstack([G, eye(1, n + 1, k=n)])
+        half = np.append(np.full(states, xmax), np.zeros(inputs))
+        h = np.concatenate([half, half, [umax]])
+    if case.problem == "thrust":
+        boxes = np.r_[0:states, n : n + states]
+        disc = np.zeros((T, INPUTS + 1, n))
+        for t in range(T):
+            disc[t, range(1, INPUTS + 1), states + t * INPUTS + np.arange(INPUTS)] = -1
+        G = scipy.sparse.vstack([G.tocsr()[boxes], disc.reshape(-1, n)])
+        h = np.append(h[boxes], np.tile(np.append(umax, np.zeros(INPUTS)), T))
+        return Matrices(P, q, rows, b, G, h, (INPUTS + 1,) * T)
+    return Matrices(P, q, rows, b, G, h)
+
+
+def sides(case: Case, given: Matrices, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """q and b for one element."""
+    q, b = given.q.copy(), given.b.copy()
+    if case.name == "mu":
+        q[: at.size] = -at
+    else:
+        b[: at.size] = at
+    return q, b
+
+
+def exact(case: Case, at: np.ndarray, solution: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The solution and the gradient for the active rows of a point near it, which must be the right ones."""
+    given = matrices(case)
+    n = given.P.shape[0]
+    lifted = solution if n == len(solution) else np.append(solution, case.given["F"] @ solution)
+    active = given.h - given.G @ lifted <= ACTIVE
+    rows = scipy.sparse.vstack([given.A, given.G.tocsr()[active]])
+    zero = scipy.sparse.csr_array((rows.shape[0], rows.shape[0]))
+    factor = scipy.sparse.linalg.splu(scipy.sparse.block_array([[given.P, rows.T], [rows, zero]]).tocsc())
+    q, b = sides(case, given, at)
+    found = factor.solve(np.concatenate([-q, b, given.h[active]]))
+    assert (found[n + len(b) :] >= 0).all()
+    assert (given.G @ found[:n] <= given.h + 1e-9).all()
+    slope = factor.solve(np.append(case.weights, np.zeros(len(found) - case.unknowns)))
+    gradient = slope[: at.size] if case.name == "mu" else slope[n : n + at.size]
+    return found[: case.unknowns], gradient
 
 
 def qpax(case: Case, blocks: bool) -> Run:
     import qpax
 
-    P, q, A, b, G, h = map(jnp.asarray, matrices(case))
+    given = matrices(case)
+    parts = tuple(jnp.asarray(part.toarray() if scipy.sparse.issparse(part) else part) for part in given[:6])
 
-    def value(x0: Any) -> Any:
-        right = b.at[: case.states].set(x0)
-        z = qpax.solve_qp_primal(P, q, A, right, G, h, solver_tol=1e-10, target_kappa=1e-10, backend="i")
-        return z @ case.weights, z
+    def value(at: Any, P: Any, q: Any, A: Any, b: Any, G: Any, h: Any) -> Any:
+        q, b = (q.at[: len(at)].set(-at), b) if case.name == "mu" else (q, b.at[: len(at)].set(at))
+        z = qpax.solve_qp_primal(P, q, A, b, G, h, solver_tol=1e-10, target_kappa=1e-10, backend="i")
+        return z[: case.unknowns] @ case.weights, z[: case.unknowns]
 
-    compiled = jax.jit(jax.grad(value, has_aux=True)).lower(case.x0).compile()
-    return lambda x0: tuple(map(np.asarray, compiled(x0)))[::-1]  # type: ignore[return-value]
+    one = jax.grad(value, has_aux=True)
+    compiled = jax.jit(lambda at, parts: one(at[0], *parts)).lower(case.at, parts).compile()
+
+    def run(at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        gradient, z = compiled(at, parts)
+        return np.asarray(z)[None], np.asarray(gradient)[None]
+
+    return run
 
 
 def moreau(case: Case, blocks: bool) -> Run:
     """With sparse matrices; data lie in its own layout beforehand."""
     import moreau
-    import scipy.sparse
 
-    P, q, A, b, G, h = matrices(case)
-    kept, sizes, cones = [G], [h], moreau.Cones(num_zero_cones=len(b), num_nonneg_cones=len(h))
-    if case.problem == "thrust":
-        n, states = case.unknowns, (case.horizon + 1) * case.states
-        boxes = np.r_[0:states, n : n + states]
-        disc = np.zeros((case.horizon, INPUTS + 1, n))
-        for t in range(case.horizon):
-            for k in range(INPUTS):
-                disc[t, 1 + k, states + t * INPUTS + k] = -1
-        ball = np.tile(np.eye(1, INPUTS + 1)[0], case.horizon)
-        kept, sizes = [G[boxes], disc.reshape(-1, n)], [h[boxes], ball]
-        cones = moreau.Cones(
-            num_zero_cones=len(b), num_nonneg_cones=2 * states, so_cone_dims=[INPUTS + 1] * case.horizon
-        )
-    rows = scipy.sparse.csr_array(np.concatenate([A, *kept]))
-    curved = scipy.sparse.csr_array(P)
-    settings = moreau.Settings(device="cpu", batch_size=1, enable_grad=True)
+    given = matrices(case)
+    rows = scipy.sparse.csr_array(scipy.sparse.vstack([given.A, given.G]))
+    curved = scipy.sparse.csr_array(given.P)
+    curved.sort_indices()
+    plain = given.G.shape[0] - sum(given.cones)
+    cones = moreau.Cones(num_zero_cones=len(given.b), num_nonneg_cones=plain, so_cone_dims=list(given.cones))
+    settings = moreau.Settings(device="cpu", batch_size=len(case.at), enable_grad=True)
     parts = curved.indptr, curved.indices, rows.indptr, rows.indices
-    solver = moreau.CompiledSolver(case.unknowns, rows.shape[0], *parts, cones, settings)
-    right = np.concatenate([b, *sizes])
+    solver = moreau.CompiledSolver(curved.shape[0], rows.shape[0], *parts, cones, settings)
+    weights = np.zeros((len(case.at), curved.shape[0]))
+    weights[:, : case.unknowns] = case.weights
 
-    def run(x0: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        right[: case.states] = x0
+    def run(at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        ends = [sides(case, given, one) for one in at]
         solver.setup(curved.data, rows.data)
-        found = solver.solve(q[None], right[None])
-        slopes = solver.backward(case.weights[None])
-        return np.asarray(found.x)[0], np.asarray(slopes["db"]).reshape(-1)[: case.states]
+        found = solver.solve(
+            np.stack([q for q, _ in ends]), np.stack([np.append(b, given.h) for _, b in ends])
+        )
+        slopes = solver.backward(weights)
+        gradient = -np.asarray(slopes["dq"]) if case.name == "mu" else np.asarray(slopes["db"])
+        return np.asarray(found.x)[:, : case.unknowns], gradient.reshape(len(at), -1)[:, : at.shape[1]]
 
     return run
 
 
+STRUCTURED = "declarative, structure"
 CONTENDERS: dict[str, Callable[[Case, bool], Run]] = {
-    "declarative, blocks": ours,
+    STRUCTURED: ours,
     "declarative, dense": ours,
     "moreau": moreau,
     "qpax": qpax,
@@ -172,43 +270,51 @@ class Row(NamedTuple):
     gradient: float
 
 
+def left_out(given: Case, name: str) -> bool:
+    if name == "qpax":
+        return given.problem == "thrust" or given.unknowns > SLOW or len(given.at) > 1
+    return name == "declarative, dense" and given.unknowns > LARGEST
+
+
 def measured(given: Case) -> Iterator[Row]:
     found: dict[str, tuple[float, np.ndarray, np.ndarray]] = {}
     for name, made in CONTENDERS.items():
-        dense = name in ("declarative, dense", "qpax")
-        if (dense and given.unknowns > LARGEST) or (name == "qpax" and given.problem == "thrust"):
+        if left_out(given, name):
             continue
         try:
-            run = made(given, name == "declarative, blocks")
+            run = made(given, name == STRUCTURED)
         except ImportError:
             continue
-        result, times = run(given.x0), []
+        result, times = run(given.at), []
         for _ in range(REPEATS):
             start = time.process_time()
-            result = run(given.x0)
-            times.append(time.process_time() - start)
+            result = run(given.at)
+            times.append((time.process_time() - start) / len(given.at))
         found[name] = min(times), *result
-    exact = found.get("declarative, dense", found["declarative, blocks"])
+    if given.problem == "thrust":
+        right = found.get("declarative, dense", found[STRUCTURED])[1:]
+    else:
+        pairs = [exact(given, *pair) for pair in zip(given.at, found[STRUCTURED][1], strict=True)]
+        right = np.stack([pair[0] for pair in pairs]), np.stack([pair[1] for pair in pairs])
     for name, (seconds, *result) in found.items():
         errors = [
-            np.abs(mine - right).max() / np.abs(right).max()
-            for mine, right in zip(result, exact[1:], strict=True)
+            np.abs(mine.reshape(other.shape) - other).max() / np.abs(other).max()
+            for mine, other in zip(result, right, strict=True)
         ]
         yield Row(given, name, seconds, *errors)
 
 
 def table(rows: list[Row]) -> list[str]:
-    lines = [
-        "| horizon | unknowns | " + " | ".join(CONTENDERS) + " |",
-        "|--:|--:|" + "--:|" * len(CONTENDERS),
-    ]
-    horizons = list(dict.fromkeys(row.case.horizon for row in rows))
-    for horizon in horizons:
-        own = {row.name: row for row in rows if row.case.horizon == horizon}
+    names = [name for name in CONTENDERS if any(row.name == name for row in rows)]
+    lines = ["| size | unknowns | " + " | ".join(names) + " |", "|--:|--:|" + "--:|" * len(names)]
+    for size, batch in dict.fromkeys((row.case.size, len(row.case.at)) for row in rows):
+        own = {row.name: row for row in rows if (row.case.size, len(row.case.at)) == (size, batch)}
         first = next(iter(own.values()))
-        cells = [_cell(own.get(name)) for name in CONTENDERS]
-        lines.append(f"| {horizon} | {first.case.unknowns} | " + " | ".join(cells) + " |")
-    slopes = [_slope([row for row in rows if row.name == name]) for name in CONTENDERS]
+        cells = [_cell(own.get(name)) for name in names]
+        label = f"{size}" if batch == 1 else f"{size}, {batch} elements"
+        lines.append(f"| {label} | {first.case.unknowns} | " + " | ".join(cells) + " |")
+    single = [row for row in rows if len(row.case.at) == 1]
+    slopes = [_slope([row for row in single if row.name == name]) for name in names]
     return [*lines, "| slope | | " + " | ".join(slopes) + " |"]
 
 
@@ -219,7 +325,7 @@ def _cell(row: Row | None) -> str:
 def _slope(rows: list[Row]) -> str:
     if len(rows) < 2:
         return ""
-    (a, b), (s, t) = ([row.case.horizon for row in rows[-2:]], [row.seconds for row in rows[-2:]])
+    (a, b), (s, t) = ([row.case.size for row in rows[-2:]], [row.seconds for row in rows[-2:]])
     return f"{math.log(t / s) / math.log(b / a):.1f}"
 
 
@@ -228,20 +334,27 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     options.add_argument("cases", nargs="*", metavar="CASE", help="all by default")
-    options.add_argument("--horizons", type=int, nargs="+", default=HORIZONS)
+    options.add_argument("--sizes", type=int, nargs="+", help="horizons, or numbers of positions")
     options.add_argument("--write", action="store_true", help="write the page")
     given = options.parse_args()
     jax.config.update("jax_enable_x64", True)
-    parts = ["# Structure: long horizons in blocks", "", (__doc__ or "").split("\n\n", 2)[2].strip(), ""]
-    for problem, states in CASES:
-        if given.cases and f"{problem}-{states}" not in given.cases:
+    parts = [
+        "# Structure: long horizons and factor models",
+        "",
+        (__doc__ or "").split("\n\n", 2)[2].strip(),
+        "",
+    ]
+    for (problem, kind), words in CASES.items():
+        if given.cases and f"{problem}-{kind}" not in given.cases:
             continue
         rows = []
-        for horizon in given.horizons:
-            for row in measured(case(problem, states, horizon)):
+        sizes = given.sizes or SIZES.get((problem, kind), HORIZONS)
+        batches = (1, BATCH) if problem == "factors" else (1,)
+        for size, batch in [(size, batch) for batch in batches for size in sizes]:
+            for row in measured(case(problem, kind, size, batch)):
                 rows.append(row)
-                print(problem, states, horizon, row.name, _cell(row), flush=True)
-        parts += [f"## `{problem}`, {states} states and {INPUTS} inputs", "", *table(rows), ""]
+                print(problem, kind, size, batch, row.name, _cell(row), flush=True)
+        parts += [f"## `{problem}`, {words}", "", *table(rows), ""]
     if given.write:
         PAGE.write_text("\n".join(parts))
 

@@ -16,6 +16,9 @@ from jax import Array, lax
 
 from declarative.backends.jax import linalg
 
+TINY = 4
+"""Blocks up to this order are factorised entry by entry where nothing couples them."""
+
 
 class Tridiagonal(NamedTuple):
     diagonal: Array  # [count, b, b]
@@ -38,7 +41,7 @@ def factorised(matrix: Tridiagonal) -> Factor:
 
     if matrix.below is None:
         every = jax.vmap(inverted) if size <= linalg.SMALL else partial(lax.map, inverted)
-        return Factor(every(matrix.diagonal), None)
+        return Factor((_spelt if size <= TINY else every)(matrix.diagonal), None)
 
     def step(before: Array, blocks: tuple[Array, Array]) -> tuple[Array, tuple[Array, Array]]:
         diagonal, below = blocks
@@ -47,6 +50,23 @@ def factorised(matrix: Tridiagonal) -> Factor:
         return inverse, (inverse, half @ before)
 
     return Factor(*lax.scan(step, jnp.zeros_like(matrix.diagonal[0]), (matrix.diagonal, matrix.below))[1])
+
+
+def _spelt(matrix: Array) -> Array:
+    """Inverses of the Cholesky factors of [count, b, b], entry by entry for all at once."""
+    size = matrix.shape[-1]
+    lower: dict[tuple[int, int], Array] = {}
+    inverse: dict[tuple[int, int], Array] = {}
+    for i in range(size):
+        for j in range(i + 1):
+            left = matrix[:, i, j] - sum(lower[i, k] * lower[j, k] for k in range(j))
+            lower[i, j] = left * inverse[j, j] if j < i else jnp.sqrt(jnp.where(left > 0, left, jnp.nan))
+        inverse[i, i] = 1 / lower[i, i]
+        for j in range(i):
+            inverse[i, j] = -inverse[i, i] * sum(lower[i, k] * inverse[k, j] for k in range(j, i))
+    none = jnp.zeros_like(matrix[:, 0, 0])
+    rows = [jnp.stack([inverse.get((i, j), none) for j in range(size)], 1) for i in range(size)]
+    return jnp.stack(rows, 1)
 
 
 def solve(factor: Factor, rhs: Array) -> Array:

@@ -136,7 +136,8 @@ def border_cost(n: int, size: int, others: int) -> float:
 
 def _united(E: Mask, cones: Mask) -> Any:
     """One row for each cone, of all that its rows see."""
-    member = sparse.csr_matrix((np.ones(len(cones), np.int32), (cones, np.arange(len(cones)))))
+    places, shape = (cones, np.arange(len(cones))), (int(cones.max(initial=-1)) + 1, len(cones))
+    member = sparse.csr_matrix((np.ones(len(cones), np.int32), places), shape=shape)
     return member @ sparse.csr_matrix(E, dtype=np.int32)
 
 

@@ -137,3 +137,19 @@ def test_an_indefinite_matrix_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     least = float(np.linalg.eigvalsh(P)[0])
     assert bool(matrix.definite(matrix.factorised(there, 0.01 - least)))
     assert not bool(matrix.definite(matrix.factorised(there, -0.01 - least)))
+
+
+@pytest.mark.parametrize("size", [3, 6])
+def test_blocks_apart_are_solved_at_once(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    M = RNG.normal(size=(15, size, size))
+    P = np.zeros((15, size, 15, size))
+    P[range(15), :, range(15)] = M @ np.swapaxes(M, 1, 2) + np.eye(size)
+    order = RNG.permutation(15 * size)
+    P = P.reshape(len(order), -1)[order][:, order]
+    layout = split(P, np.eye(len(P)), monkeypatch)
+    assert (layout.linked, layout.size) == (False, size)
+    there, rhs = blocks.symmetric(jnp.asarray(P), layout), RNG.normal(size=(len(P), 2))
+    np.testing.assert_allclose(
+        P @ matrix.solve(matrix.factorised(there, 0.0), jnp.asarray(rhs)), rhs, atol=1e-10
+    )
+    assert not bool(matrix.definite(matrix.factorised(there, -1.0 - np.linalg.eigvalsh(P)[0])))
