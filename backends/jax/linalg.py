@@ -236,7 +236,7 @@ def svd(matrix: Array) -> tuple[Array, Array, Array]:
 
 
 def refined(
-    apply: Callable[[T], T], solve: Callable[[T], T], rhs: T, steps: int, enough: float = 0.25
+    apply: Callable[[T], T], solve: Callable[[T], T], rhs: T, steps: int, enough: Array | float = 0.25
 ) -> tuple[T, Array]:
     """Columns x with apply(x) = rhs, by iterative refinement of `solve`, an approximate inverse.
 

@@ -15,8 +15,8 @@ import jax.numpy as jnp
 from jax import Array
 
 from declarative.backends.jax import linalg
-from declarative.backends.jax.conic import faces, groups
-from declarative.backends.jax.conic.frame import Basis, direction, turned, turned_back
+from declarative.backends.jax.conic import faces, frame, groups
+from declarative.backends.jax.conic.frame import Basis
 from declarative.backends.jax.forms import Cones
 
 
@@ -125,21 +125,28 @@ def normalisers(cones: Cones, alpha: Array, pairs: Pairs, mu: Array | None = Non
 
 
 def normalised(cones: Cones, basis: Basis, normal: tuple[Array, ...], r: Array) -> Array:
-    """U'T r: then U'T C_s U = diag(weight) and U'T C_z U = 1 - diag(weight)."""
-    blocks = zip(groups.groups(cones), basis, normal, groups.parts(cones, r[:, None]), strict=True)
-    return jnp.concatenate(
-        [jnp.ravel(k @ v if g.solid else k[:, :, None] * turned(g, u, v)) for g, u, k, v in blocks]
-    )
+    """U'T r in `frame.turned` coordinates: then U'T C_s U = diag(weight) and U'T C_z U = 1 - diag(weight)."""
+    found = []
+    for group, u, k, v in zip(
+        groups.groups(cones), basis, normal, groups.parts(cones, r[:, None]), strict=True
+    ):
+        there = (
+            k @ v if group.solid else frame.along_one(group, u, k[:, :, None], frame.turned_one(group, u, v))
+        )
+        found.append(jnp.ravel(there))
+    return jnp.concatenate(found)
 
 
 def denormalised(cones: Cones, basis: Basis, normal: tuple[Array, ...], r: Array) -> Array:
     """The transpose of `normalised`."""
-    found, row = [], 0
-    for group, u, k in zip(groups.groups(cones), basis, normal, strict=True):
-        rows = group.count * group.size
-        v = r[row : row + rows].reshape(group.count, group.size, 1)
-        found.append(jnp.swapaxes(k, 1, 2) @ v if group.solid else turned_back(group, u, k[:, :, None] * v))
-        row += rows
+    found = []
+    for group, u, k, v in zip(
+        groups.groups(cones), basis, normal, groups.cut(cones, r[:, None]), strict=True
+    ):
+        if group.solid:
+            found.append(jnp.swapaxes(k, 1, 2) @ v)
+        else:
+            found.append(frame.turned_back_one(group, u, frame.along_one(group, u, k[:, :, None], v)))
     return groups.joined(cones, found)[:, 0]
 
 
@@ -156,22 +163,29 @@ def _block(group: groups.Group, alpha: Array, s: Array, z: Array, mu: Array | No
         )
         back = lambda v: jnp.einsum("cij,ci->cj", pairs.basis, v)  # noqa: E731
         return _Block(pairs.s, pairs.z, pairs.weight, back(pairs.s), back(pairs.z), pairs.basis, pairs.face)
-    low, high, along, basis = _spectra(group, z - s, mu)
+    low, high, basis = _spectra(group, z - s, mu)
     total = low + high
     weight = jnp.where(total > 0, high / jnp.where(total > 0, total, 1), 0)
     if group.kind == groups.NONNEG:
         return _Block(low, high, weight, low, high, none, (high > low)[:, 0])
-    put = lambda values: turned_back(group, basis, (along * values)[:, :, None])[:, :, 0]  # noqa: E731
-    return _Block(put(low), put(high), weight, low, high, basis, none)
+    return _Block(_put(group, basis, low), _put(group, basis, high), weight, low, high, basis, none)
 
 
-def _spectra(group: groups.Group, w: Array, mu: Array | None) -> tuple[Array, Array, Array, Array]:
-    """Eigenvalues of v -> s o v and v -> z o v on the Peirce basis of w = z - s, [count, size] each; the factors
-    that make coordinates of s and z of them; the basis."""
-    if group.kind == groups.NONNEG:
-        return *_split(w, mu), jnp.ones_like(w), w
+def _put(group: groups.Group, basis: Array, values: Array) -> Array:
+    """The vectors [count, size] whose products have these eigenvalues."""
     if group.kind == groups.SOC:
-        norm, unit = direction(w[:, 1:])
+        first, second = values[:, :1], values[:, 1:2]
+        return jnp.concatenate([first + second, (first - second) * basis], 1) / 2
+    column, row = groups.triangle(group.order)
+    return frame.turned_back_one(group, basis, jnp.where(row == column, values, 0)[:, :, None])[:, :, 0]
+
+
+def _spectra(group: groups.Group, w: Array, mu: Array | None) -> tuple[Array, Array, Array]:
+    """Eigenvalues of v -> s o v and v -> z o v on the Peirce basis of w = z - s, [count, size] each; the basis."""
+    if group.kind == groups.NONNEG:
+        return *_split(w, mu), w
+    if group.kind == groups.SOC:
+        norm, unit = frame.direction(w[:, 1:])
         ends = jnp.stack([w[:, 0] + norm, w[:, 0] - norm], 1)
 
         def spread(values: Array) -> Array:
@@ -179,13 +193,12 @@ def _spectra(group: groups.Group, w: Array, mu: Array | None) -> tuple[Array, Ar
             return jnp.concatenate([values, jnp.broadcast_to(mean, (group.count, group.size - 2))], 1)
 
         low, high = _split(ends, mu)
-        along = jnp.broadcast_to(jnp.arange(group.size) < 2, w.shape) * 0.5**0.5
-        return spread(low), spread(high), along.astype(w.dtype), unit
+        return spread(low), spread(high), unit
     ends, Q = jax.vmap(linalg.eigh)(groups.matrices(w, group.order))
     column, row = groups.triangle(group.order)
     low, high = _split(ends, mu)
     mean = lambda values: (values[:, row] + values[:, column]) / 2  # noqa: E731
-    return mean(low), mean(high), jnp.broadcast_to(row == column, w.shape).astype(w.dtype), Q
+    return mean(low), mean(high), Q
 
 
 def _split(w: Array, mu: Array | None) -> tuple[Array, Array]:

@@ -16,11 +16,9 @@ from jax import Array
 
 from declarative.backends.jax import linalg
 from declarative.backends.jax.conic import complementarity, system
-from declarative.backends.jax.conic.blockwise import rotated_rows
 from declarative.backends.jax.conic.complementarity import Pairs
-from declarative.backends.jax.conic.frame import Basis, rotated, unrotated
-from declarative.backends.jax.conic.polish import Program, Scales, program
-from declarative.backends.jax.conic.system import System
+from declarative.backends.jax.conic.frame import Basis, along, turned, turned_back
+from declarative.backends.jax.conic.program import Program, Scales, program
 from declarative.backends.jax.forms import Conic
 from declarative.backends.jax.structure.matrix import Factor
 from declarative.layer.contract import Point
@@ -78,18 +76,20 @@ def linear(data: Conic, fixed: Fixed) -> tuple[Map, Map]:
 
 def _forward(fixed: Fixed, data: Conic, rhs: Array) -> Array:
     """(x, z) with P x + A'z = r and -C_s A x + C_z z = c."""
-    n, basis, weight = data.q.shape[0], fixed.pairs.frame.basis, fixed.pairs.frame.weight
-    turned = complementarity.normalised(data.cones, basis, fixed.normal, rhs[n:])
-    back = unrotated(data.cones, basis, turned)
+    n, cones, basis, weight = data.q.shape[0], data.cones, fixed.pairs.frame.basis, fixed.pairs.frame.weight
+    there = complementarity.normalised(cones, basis, fixed.normal, rhs[n:])
+    back = turned_back(cones, basis, there)
     r = rhs[:n] - program(data, fixed.scales).A.T @ back
-    x, w = _solved(fixed, data, r, -turned)
-    return jnp.concatenate([x, back + unrotated(data.cones, basis, weight * w)])
+    x, w = _solved(fixed, data, r, -there)
+    return jnp.concatenate(
+        [x, back + turned_back(cones, basis, along(cones, basis, weight, w[:, None])[:, 0])]
+    )
 
 
 def _backward(fixed: Fixed, data: Conic, rhs: Array) -> Array:
     """(u, v) with P u - A'C_s'v = r and A u + C_z'v = c."""
     n, basis = data.q.shape[0], fixed.pairs.frame.basis
-    u, w = _solved(fixed, data, rhs[:n], rotated(data.cones, basis, rhs[n:]))
+    u, w = _solved(fixed, data, rhs[:n], turned(data.cones, basis, rhs[n:]))
     return jnp.concatenate([u, -complementarity.denormalised(data.cones, basis, fixed.normal, w)])
 
 
@@ -108,15 +108,11 @@ def _solved(fixed: Fixed, data: Conic, r: Array, t: Array) -> tuple[Array, Array
     return point[:n, 0], point[n:, 0]
 
 
-def _system(data: Conic, scales: Scales, basis: Basis, weight: Array, factor: Factor) -> System:
-    problem = program(data, scales)
-    return System(problem.P, rotated_rows(data.cones, basis, problem.A), weight, factor)
-
-
 def _factored(data: Conic, scales: Scales, basis: Basis, weight: Array, factor: Factor, rhs: Array) -> Array:
     """NaN where the factor does not solve the system, which is singular, and dense matrices will."""
     n = data.q.shape[0]
-    (x, w), error = system.solve(_system(data, scales, basis, weight, factor), rhs[:n], rhs[n:])
+    linear = system.system(program(data, scales), basis, weight, factor)
+    (x, w), error = system.solve(linear, rhs[:n], rhs[n:])
     found = jnp.concatenate([x, w])
     good = error < jnp.finfo(x.dtype).eps ** 0.6
     return jnp.where(good, found, jnp.nan) if isinstance(data.P, Array) else found
@@ -134,5 +130,4 @@ def _whole_each(
 
 def _whole(data: Conic, scales: Scales, basis: Basis, weight: Array, rhs: Array) -> Array:
     n = data.q.shape[0]
-    singular = _system(data, scales, basis, weight, rhs[:0])
-    return jnp.concatenate(system.least_norm(singular, rhs[:n], rhs[n:]))
+    return jnp.concatenate(system.least_norm(program(data, scales), basis, weight, rhs[:n], rhs[n:]))

@@ -56,6 +56,16 @@ def parts(cones: Cones, v: Array) -> list[Array]:
     return [_taken(group, v) for group in groups(cones)]
 
 
+def cut(cones: Cones, v: Array) -> list[Array]:
+    """[m, ...] in the order of the groups -> [count, size, ...] for each."""
+    found, row = [], 0
+    for group in groups(cones):
+        rows = group.count * group.size
+        found.append(v[row : row + rows].reshape(group.count, group.size, *v.shape[1:]))
+        row += rows
+    return found
+
+
 def joined(cones: Cones, blocks: Sequence[Array]) -> Array:
     """The inverse of `parts`."""
     v = jnp.concatenate([block.reshape(-1, *block.shape[2:]) for block in blocks])

@@ -13,37 +13,17 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from declarative.backends.jax.conic import complementarity, layout, scaling, system
-from declarative.backends.jax.conic.blockwise import rotated_rows
+from declarative.backends.jax.conic import complementarity, system
 from declarative.backends.jax.conic.complementarity import Pairs
-from declarative.backends.jax.conic.frame import rotated, unrotated
-from declarative.backends.jax.conic.system import System
-from declarative.backends.jax.forms import Cones, Conic
-from declarative.backends.jax.structure import matrix
-from declarative.backends.jax.structure.matrix import Factor, Square, Wide
+from declarative.backends.jax.conic.frame import along, turned, turned_back
+from declarative.backends.jax.conic.program import Program
+from declarative.backends.jax.conic.system import Constant, System
+from declarative.backends.jax.structure.matrix import Factor
 
 ROUNDS = 12
 PATIENCE = 3
-ACCURACY = 1e-7  # of a step: the next one mends the rest
+ACCURACY = 1e-7, 1e-3  # of a step: the error of its start, between these; the next step mends the rest
 ROUNDED = 128  # an error below so many eps is rounding
-
-
-class Program(NamedTuple):
-    """A conic program with rows and columns of size near one, in the order of the rows as given."""
-
-    P: Square  # [n, n]
-    q: Array  # [n]
-    A: Wide  # [m, n]
-    b: Array  # [m]
-    alpha: Array  # [power]
-    cones: Cones
-    scales: Scales
-
-
-class Scales(NamedTuple):
-    columns: Array  # [n]: unscaled x = columns * x
-    rows: Array  # [m]: unscaled s = s / rows, unscaled z = rows * z / cost
-    cost: Array
 
 
 class Polished(NamedTuple):
@@ -53,67 +33,68 @@ class Polished(NamedTuple):
     error: Array  # largest violation, scaled
 
 
+class _Point(NamedTuple):
+    x: Array
+    pairs: Pairs
+    error: Array
+
+
 class _State(NamedTuple):
-    best: Polished
-    now: Polished
+    best: _Point
+    now: _Point
+    factor: Factor  # of the best point, or of the one before it
     rounds: Array
     slow: Array  # rounds that did not halve the least error
-
-
-def scales(problem: scaling.Scaled) -> Scales:
-    return Scales(problem.columns, problem.rows[layout.layout(problem.cones).first], problem.cost)
-
-
-def program(data: Conic, scales: Scales) -> Program:
-    A, b = scaling.present(data)
-    columns, rows, cost = scales
-    P, A = matrix.scaled_square(data.P, columns, cost), matrix.scaled_rows(rows, A, columns)
-    return Program(P, cost * columns * data.q, A, rows * b, data.alpha, data.cones, scales)
 
 
 def polish(problem: Program, x: Array, s: Array, z: Array) -> Polished:
     """The best point met, the complementary pairs next to (s, z) included."""
     floor = ROUNDED * jnp.finfo(x.dtype).eps
+    constant = system.constant(problem)
 
-    def at(x: Array, s: Array, z: Array, factor: Factor) -> Polished:
+    def at(x: Array, s: Array, z: Array) -> _Point:
         pairs = complementarity.nearest(problem.cones, problem.alpha, s, z)
-        return Polished(x, pairs, factor, violation(problem, x, pairs))
+        return _Point(x, pairs, violation(problem, x, pairs))
 
     def body(state: _State) -> _State:
         best, now = state.best, state.now
-        linear = linearised(problem, now.pairs)
-        dx, ds, dz = step(problem, linear, now.x, now.pairs)
-        new = at(now.x + dx, now.pairs.s + ds, now.pairs.z + dz, linear.factor)
+        linear = linearised(problem, constant, now.pairs)
+        dx, ds, dz = step(problem, linear, now.x, now.pairs, accuracy(now.error))
+        new = at(now.x + dx, now.pairs.s + ds, now.pairs.z + dz)
+        better = new.error < best.error
         slow = jnp.where(new.error < best.error / 2, 0, state.slow + 1)
-        # The factor at hand is that of the best point, or of the one before it.
-        newer = now.error <= best.error
-        factor = jax.tree.map(lambda a, b: jnp.where(newer, a, b), linear.factor, best.factor)
-        best = best._replace(factor=factor)
-        best = jax.tree.map(lambda a, b: jnp.where(new.error < best.error, a, b), new, best)
-        return _State(best, new, state.rounds + 1, slow)
+        at_hand = better | (now.error <= best.error)
+        factor = jax.tree.map(lambda a, b: jnp.where(at_hand, a, b), system.kept(linear), state.factor)
+        best = jax.tree.map(lambda a, b: jnp.where(better, a, b), new, best)
+        return _State(best, new, factor, state.rounds + 1, slow)
 
     def going(state: _State) -> Array:
         done = (state.best.error <= floor) | ~jnp.isfinite(state.now.error) | (state.slow >= PATIENCE)
         return (state.rounds < ROUNDS) & (~done | (state.rounds == 0))
 
-    start = at(x, s, z, matrix.nothing(problem.P, problem.A))
-    none = jnp.int32(0)
-    return lax.while_loop(going, body, _State(start, start, none, none)).best
+    start, none = at(x, s, z), jnp.int32(0)
+    last = lax.while_loop(going, body, _State(start, start, system.nothing(problem), none, none))
+    return Polished(*last.best[:2], last.factor, last.best.error)
 
 
-def linearised(problem: Program, pairs: Pairs) -> System:
-    B = rotated_rows(problem.cones, pairs.frame.basis, problem.A)
-    return system.factorised(problem.P, B, pairs.frame.weight)
+def linearised(problem: Program, constant: Constant, pairs: Pairs) -> System:
+    return system.factorised(problem, constant, pairs.frame.basis, pairs.frame.weight)
 
 
-def step(problem: Program, linear: System, x: Array, pairs: Pairs) -> tuple[Array, Array, Array]:
+def step(
+    problem: Program, linear: System, x: Array, pairs: Pairs, accuracy: Array | float
+) -> tuple[Array, Array, Array]:
     """Newton's step (dx, ds, dz)."""
     r, t = residuals(problem, x, pairs)
-    turn = rotated(problem.cones, pairs.frame.basis, t)
-    (dx, dw), _ = system.solve(linear, -r[:, None], -turn[:, None], ACCURACY)
-    dw, weight = dw[:, 0], pairs.frame.weight
-    moves = unrotated(problem.cones, pairs.frame.basis, jnp.stack([-(1 - weight) * dw, weight * dw], 1))
+    cones, (weight, *_, basis) = problem.cones, pairs.frame
+    (dx, dw), _ = system.solve(linear, -r[:, None], -turned(cones, basis, t)[:, None], accuracy)
+    dz = along(cones, basis, weight, dw)
+    moves = turned_back(cones, basis, jnp.concatenate([dz - dw, dz], 1))
     return dx[:, 0], moves[:, 0], moves[:, 1]
+
+
+def accuracy(error: Array) -> Array:
+    return jnp.clip(error, *ACCURACY)
 
 
 def residuals(problem: Program, x: Array, pairs: Pairs) -> tuple[Array, Array]:

@@ -9,7 +9,7 @@ from jax import Array
 from declarative.backends.jax.conic import faces, groups
 from declarative.backends.jax.conic.blockwise import rotated_rows
 from declarative.backends.jax.conic.complementarity import Pairs
-from declarative.backends.jax.conic.polish import Program
+from declarative.backends.jax.conic.program import Program
 from declarative.backends.jax.qp.blockwise import rank_defects_in_blocks
 from declarative.backends.jax.qp.regular import WEAK, rank_defects
 from declarative.backends.jax.structure import matrix

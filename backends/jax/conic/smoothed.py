@@ -25,12 +25,11 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from declarative.backends.jax import linalg
-from declarative.backends.jax.conic import complementarity, derivative, groups, polish, scaling
+from declarative.backends.jax.conic import complementarity, derivative, groups, polish, scaling, system
 from declarative.backends.jax.conic.complementarity import Pairs
 from declarative.backends.jax.conic.derivative import Map
-from declarative.backends.jax.conic.polish import Program
+from declarative.backends.jax.conic.program import Program, program, scales
 from declarative.backends.jax.forms import Conic
-from declarative.backends.jax.structure import matrix
 from declarative.backends.jax.structure.matrix import Factor
 from declarative.layer.contract import Params, Point, Root, SolveOptions, Solver
 from declarative.layer.implicit import usable
@@ -93,13 +92,13 @@ def _central(data: Conic, y: Point, good: Array, mu: Array) -> tuple[Point, deri
     scaled = scaling.equilibrated(
         jax.tree.map(lambda part: jnp.where(good | jnp.isposinf(part), part, 1), data)
     )
-    scales = polish.scales(scaled)
-    problem = polish.program(data, scales)
-    columns, rows, cost = scales
+    problem = program(data, scales(scaled))
+    columns, rows, cost = problem.scales
     level = cost * mu
     x, z = y.z / columns, cost * jnp.concatenate([y.eq, y.ineq]) / rows
     s = _inside(problem, problem.b - problem.A @ x, jnp.sqrt(level))
     eps = jnp.finfo(x.dtype).eps
+    constant = system.constant(problem)
 
     def at(x: Array, s: Array, z: Array) -> tuple[Pairs, Array]:
         pairs = complementarity.nearest(problem.cones, problem.alpha, s, z, level)
@@ -107,8 +106,8 @@ def _central(data: Conic, y: Point, good: Array, mu: Array) -> tuple[Point, deri
         return pairs, jnp.where(jnp.isfinite(error), error, jnp.inf)
 
     def body(state: _State) -> _State:
-        linear = polish.linearised(problem, state.pairs)
-        dx, ds, dz = polish.step(problem, linear, state.x, state.pairs)
+        linear = polish.linearised(problem, constant, state.pairs)
+        dx, ds, dz = polish.step(problem, linear, state.x, state.pairs, polish.ACCURACY[0])
 
         def shorter(carry: tuple[Array, Array, Pairs, Array]) -> tuple[Array, Array, Pairs, Array]:
             tries, length, _, _ = carry
@@ -123,15 +122,15 @@ def _central(data: Conic, y: Point, good: Array, mu: Array) -> tuple[Point, deri
         first = jnp.int32(0), jnp.ones_like(level), state.pairs, state.error
         _, length, pairs, error = lax.while_loop(failed, shorter, first)
         better = error < state.error
-        moved = _State(state.x + length * dx, pairs, error, linear.factor, state.rounds + 1, ~better)
-        stay = state._replace(factor=linear.factor, rounds=state.rounds + 1, stuck=~better)
+        moved = _State(state.x + length * dx, pairs, error, system.kept(linear), state.rounds + 1, ~better)
+        stay = state._replace(factor=system.kept(linear), rounds=state.rounds + 1, stuck=~better)
         return jax.tree.map(lambda a, b: jnp.where(better, a, b), moved, stay)
 
     def going(state: _State) -> Array:
         small = state.error <= 16 * eps
         return good & (state.rounds < ROUNDS) & ((state.rounds == 0) | ~(small | state.stuck))
 
-    start = _State(x, *at(x, s, z), matrix.nothing(problem.P, problem.A), jnp.int32(0), jnp.asarray(False))
+    start = _State(x, *at(x, s, z), system.nothing(problem), jnp.int32(0), jnp.asarray(False))
     last = lax.while_loop(going, body, start)
     zs, zero = rows * last.pairs.z / cost, data.cones.zero
     near = derivative.fixed(problem, last.pairs, last.factor, level)

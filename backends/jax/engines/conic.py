@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from declarative.backends.jax import iteration, linalg
-from declarative.backends.jax.conic import derivative, embedding, optimality, polish, scaling
+from declarative.backends.jax.conic import derivative, embedding, optimality, polish, program, scaling
 from declarative.backends.jax.conic import regularity as regular
 from declarative.backends.jax.conic.blockwise import split
 from declarative.backends.jax.conic.complementarity import Pairs
@@ -79,7 +79,7 @@ class Solver:
         if not y.ineq.size:
             return self._equations.regularity(y, p, fixed)
         data, own = self._split(p), None if self._own is None else self._own(p)
-        problem = polish.program(data, fixed.scales)
+        problem = program.program(data, fixed.scales)
         return regular.regularity(problem, y.z / fixed.scales.columns, fixed.pairs, own)
 
     def describe(self, p: Params) -> str:
@@ -129,8 +129,8 @@ def _solve(data: Conic, tol: Array, max_iter: Array) -> Root:
     """A rough point is mostly enough for the polish; where it is not, the iteration goes on."""
     valid, clean = _checked(data)
     problem = scaling.equilibrated(clean)
-    scales = polish.scales(problem)
-    program = polish.program(clean, scales)
+    scales = program.scales(problem)
+    scaled = program.program(clean, scales)
     enough = jnp.minimum(tol, ROUNDED * jnp.finfo(tol.dtype).eps)
     goals = jnp.stack([*(jnp.maximum(rough, tol / 10) for rough in ROUGH), tol / 100])
 
@@ -140,7 +140,7 @@ def _solve(data: Conic, tol: Array, max_iter: Array) -> Root:
         state = embedding.run(problem, before, near, goal, max_iter)
         found = embedding.result(problem, state, near)
         x, z, s = scaling.restored(problem, found.x, found.z, found.s)
-        polished = polish.polish(program, found.x, scales.rows * s, problem.cost * z / scales.rows)
+        polished = polish.polish(scaled, found.x, scales.rows * s, problem.cost * z / scales.rows)
         pairs = polished.pairs
         rough = x, s, z
         new = scales.columns * polished.x, pairs.s / scales.rows, scales.rows * pairs.z / problem.cost
@@ -164,7 +164,7 @@ def _solve(data: Conic, tol: Array, max_iter: Array) -> Root:
     y = Point(last.x, last.z[:zero], last.z[zero:])
     proofs = last.infeasible, last.unbounded
     status = iteration.certified(valid, last.residual, tol, convex(problem.P), *proofs)
-    return Root(y, derivative.fixed(program, last.pairs, last.factor), status, last.steps, last.residual)
+    return Root(y, derivative.fixed(scaled, last.pairs, last.factor), status, last.steps, last.residual)
 
 
 def _finite(residual: Array) -> Array:

@@ -12,7 +12,8 @@ import pytest
 from jax import Array
 
 from declarative.backends.jax.conic import complementarity
-from declarative.backends.jax.conic.frame import rotated
+from declarative.backends.jax.conic.frame import along
+from declarative.backends.jax.conic.frame import turned as turned_rows
 from declarative.backends.jax.engines import conic
 from declarative.backends.jax.forms import Cones, Conic
 from declarative.layer.contract import Point, Root, SolveOptions
@@ -328,6 +329,9 @@ def test_pairs_are_complementary_and_their_equations_agree_with_the_frame() -> N
         assert abs(again.s @ again.z) < 1e-13
         assert abs(residual).max() < 1e-13
         assert abs(transposed).max() < 1e-9 * abs(turned).max()
-        weights = again.frame.weight[:, None] * rotated(cones, again.frame.basis, jnp.eye(cones.rows))
+        frame = again.frame
+        weights = along(
+            cones, frame.basis, frame.weight, turned_rows(cones, frame.basis, jnp.eye(cones.rows))
+        )
         regular = jnp.isfinite(turned).all(axis=1) & (again.frame.s + again.frame.z != 0)
         np.testing.assert_allclose(turned[regular], weights[regular], atol=1e-9)
