@@ -319,7 +319,10 @@ def table(rows: list[Row]) -> list[str]:
 
 
 def _cell(row: Row | None) -> str:
-    return "" if row is None else f"{row.seconds * 1e3:.3g} ms ({row.solution:.0e}, {row.gradient:.0e})"
+    if row is None:
+        return ""
+    errors = f" ({row.solution:.0e}, {row.gradient:.0e})" if row.solution or row.gradient else ""
+    return f"{row.seconds * 1e3:.3g} ms{errors}"
 
 
 def _slope(rows: list[Row]) -> str:
