@@ -31,7 +31,7 @@ PATIENCE = 20  # steps without a better point before giving up,
 ENOUGH = 2  # and where the tolerance is met
 FAIR = 1e-8  # residual of a certificate that is believed where there is no solution
 FRACTION = 0.99  # of the way to the boundary
-PREDICTED, CORRECTED = 1e-3, 1e-6  # accuracy of a direction, relative to the error where it starts
+ACCURACY = 1e-8  # of a direction, relative to the error where it starts
 SHRINK = 0.9
 TRIES = 100
 
@@ -119,7 +119,7 @@ def _start(problem: Scaled, cones: tuple[Cone, ...]) -> Iterate:
 
 
 def _advance(problem: Scaled, cones: tuple[Cone, ...], system: System, state: State) -> State:
-    accuracy = jnp.minimum(state.error, 1)
+    accuracy = ACCURACY * jnp.minimum(state.error, 1)
     move, length = _step(problem, cones, system, state.now, state.progress, state.delta, accuracy)
     healthy = jnp.isfinite(length)
     now = _moved(state.now, move, length, healthy)
@@ -173,14 +173,14 @@ def _step(
     r_tau = kappa + bend + found.linear + found.bound
     zeros = jnp.zeros_like(s[:zero])
 
-    def turn(number: Array, carry: tuple[Array, Array, Array, Any]) -> tuple[Array, Array, Array, Any]:
+    def turn(_: Array, carry: tuple[Array, Array, Array, Any]) -> tuple[Array, Array, Array, Any]:
         """The direction that leaves `keep` of the residuals and takes s o z by `shift`, tau * kappa by `tk`;
         then what the corrector is to do after it."""
         keep, shift, tk = carry[:3]
         solved = solve(
             jnp.stack([-keep * r_x, -q]),
             jnp.stack([shift - keep * r_z, b]),
-            accuracy * jnp.where(number == 0, PREDICTED, CORRECTED),
+            accuracy,
         )
         (x1, x2), (z1, z2) = solved.x, solved.z
         given = zip(cones, scalings, split(cones, z2[zero:]), strict=True)
