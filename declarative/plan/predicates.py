@@ -12,12 +12,17 @@ from typing import TypeAlias
 
 from declarative.analyse import Class, structure_of
 from declarative.analyse.domain import implied, inside, outside
-from declarative.ir import Equality, Inequality, Minimize
+from declarative.ir import Apply, Equality, Inequality, Minimize
 from declarative.plan.engine import Accept, Refuse, Variant
 from declarative.rewrite.conic import obstacle
+from declarative.walk import walk
 
 PARTIAL = 100.0
 """What a domain adds to the cost of an engine that does not know of it."""
+SQUARES = 20.0
+"""What second derivatives cost more than cones where squares alone bend the constraints; it grows with the size."""
+
+PRODUCTS = ("matmul", "dot", "quad_form", "quad_over_lin")
 
 Rule: TypeAlias = Callable[[Variant], str | None]
 """None where the variant passes, otherwise why it does not, in words after 'because'."""
@@ -41,9 +46,11 @@ class ByRules:
     total: bool = (
         False  # starts anywhere: where that may be outside of a function's domain, others come first
     )
+    curved: bool = False  # takes second derivatives: where all are of squares, cones come first
 
     def accepts(self, variant: Variant) -> Accept | Refuse:
         cost = self.cost + (PARTIAL if self.total and _partial(variant) else 0)
+        cost += SQUARES if self.curved and _squares(variant) else 0
         return decide(variant, *self.rules, cost=cost, why=self.why)
 
 
@@ -53,6 +60,20 @@ def _partial(variant: Variant) -> bool:
     if not isinstance(problem.statement, Minimize) or not variant.facts.convex:
         return False
     return outside(problem.statement.value, structure_of(problem))
+
+
+def _squares(variant: Variant) -> bool:
+    """Whether all is quadratic, and the constraints are sums of squares: no matrix needs a root to be a cone."""
+    problem, structure = variant.problem, structure_of(variant.problem)
+    if not isinstance(problem.statement, Minimize):
+        return False
+    bent = [c for c in problem.constraints if not structure.affine_constraint(c)]
+    sides = [side for c in bent if isinstance(c, Inequality) for side in (c.left, c.right)]
+    degrees = [structure.degree(side) for side in (problem.statement.value, *sides)]
+    if any(degree is None or degree > 2 for degree in degrees):
+        return False
+    products = (node for side in sides for node in walk(side) if isinstance(node, Apply))
+    return not any(structure.degree(node) == 2 and node.atom in PRODUCTS for node in products)
 
 
 def decide(variant: Variant, *rules: Rule, cost: float, why: str) -> Accept | Refuse:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import declarative as dc
 from declarative.analyse import Class, analyse
 from declarative.errors import DeclError
 from declarative.plan import Accept, Choice, Refuse, Request, Variant, explain, plan, request
@@ -217,3 +218,17 @@ answers
 def test_explain_says_who_is_to_blame() -> None:
     text = explain(chosen("find x: real[n]\n minimize x' @ W @ x + sum(x^4)"))
     assert "convex          not certified\n                line 4: this matrix is not known" in text
+
+
+@pytest.mark.parametrize(
+    ("given", "constraint", "engine"),
+    [
+        ("F: real[k, n]", "||F @ x|| <= 1", "conic"),
+        ("F: real[k, n]", "||F @ x||^2 <= 1", "conic"),
+        ("P: psd real[n, n]", "x @ P @ x <= 1", "nonlinear"),
+        ("F: real[k, n]", "sum(exp(F @ x)) <= 1", "nonlinear"),
+    ],
+)
+def test_squares_alone_are_cones(given: str, constraint: str, engine: str) -> None:
+    head = f"problem p\n  given m: real[n], {given}\n  find x: nonneg real[n]\n  minimize m @ x\n"
+    assert dc.compile(f"{head}  subject to {constraint}").info["engine"] == engine

@@ -111,6 +111,7 @@ ENGINES = (
         rules=(minimisation, convex, smooth_constraints),
         cost=25,
         why="smooth and convex: interior point with second derivatives, no cones",
+        curved=True,
     ),
     ByRules(
         "first_order",
