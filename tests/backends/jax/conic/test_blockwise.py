@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
 import jax
@@ -13,10 +12,8 @@ import pytest
 
 from declarative.backends.jax.engines import conic
 from declarative.backends.jax.forms import Cones, Conic
-from declarative.backends.jax.structure import partition
-from declarative.layer.contract import SolveOptions
 from declarative.layer.status import Status
-from tests.backends.jax.structure.directional import two_orders
+from tests.backends.jax.structure.twins import agree_in_a_batch, agree_smoothed, agree_to_two_orders, eager
 
 STAGES, OWN = 4, 6
 CONES = Cones(STAGES - 1, STAGES, (3, 2) * STAGES, (2,) * STAGES, STAGES, STAGES)
@@ -76,8 +73,7 @@ def solvers(monkeypatch: pytest.MonkeyPatch) -> tuple[conic.Solver, conic.Solver
     """In blocks, and dense."""
     split, whole = conic.Solver(chain), conic.Solver(chain)
     with monkeypatch.context() as patch:
-        patch.setattr(partition, "GAIN", 0.0)
-        patch.setattr(partition, "START", 1.0)
+        eager(patch)
         found = split._layout(parameters())
     assert found is not None
     assert found.rows.count > 1
@@ -85,36 +81,17 @@ def solvers(monkeypatch: pytest.MonkeyPatch) -> tuple[conic.Solver, conic.Solver
     return split, whole
 
 
-def run(solver: conic.Solver, p: Any) -> Any:
-    root = solver.solve(p, None, SolveOptions())
-    return root, solver.regularity(root.y, p, root.fixed)
-
-
 def test_values_and_statuses(solvers: Any) -> None:
     """A batch: plain, infeasible, not finite, another."""
     goal = parameters()[0]
     elements = [parameters(), parameters(radius=-1.0), parameters(goal=goal * np.nan), parameters(goal=-goal)]
-    batch = jax.tree.map(lambda *leaves: jnp.stack(leaves), *elements)
-    (root, derivative), (other, expected) = (jax.jit(jax.vmap(partial(run, s)))(batch) for s in solvers)
-    names = [list(Status)[int(code)] for code in root.status]
+    _, names = agree_in_a_batch(solvers, elements, 1e-8)
     assert names == [Status.SOLVED, Status.INFEASIBLE, Status.INVALID_INPUT, Status.SOLVED]
-    assert (root.status == other.status).all()
-    good = np.array([0, 3])
-    assert (derivative[good] == expected[good]).all()
-    for mine, reference in zip(root.y, other.y, strict=True):
-        np.testing.assert_allclose(mine[good], reference[good], atol=1e-8)
 
 
 def test_derivatives_of_two_orders(solvers: Any) -> None:
-    p = parameters()
-    (value, slope, bend), expected = (two_orders(solver, p) for solver in solvers)
-    np.testing.assert_allclose((value, slope), expected[:2], rtol=1e-7)
-    np.testing.assert_allclose(bend, expected[2], rtol=1e-5)
+    agree_to_two_orders(solvers, parameters(), 1e-7, 1e-5)
 
 
 def test_smoothed(solvers: Any) -> None:
-    p = parameters()
-    options = SolveOptions()
-    found, expected = (jax.jit(lambda p, s=s: s.smoothed(1e-2).solve(p, None, options).y)(p) for s in solvers)
-    for mine, reference in zip(found, expected, strict=True):
-        np.testing.assert_allclose(mine, reference, atol=1e-8)
+    agree_smoothed(solvers, parameters(), 1e-8)

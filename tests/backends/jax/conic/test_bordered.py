@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
 import jax
@@ -13,11 +12,8 @@ import pytest
 
 from declarative.backends.jax.engines import conic
 from declarative.backends.jax.forms import Cones, Conic, Curvature
-from declarative.backends.jax.structure import partition
-from declarative.layer.contract import SolveOptions
 from declarative.layer.status import Status
-from tests.backends.jax.conic.test_blockwise import run
-from tests.backends.jax.structure.directional import two_orders
+from tests.backends.jax.structure.twins import agree_in_a_batch, agree_smoothed, agree_to_two_orders, eager
 
 PAIRS, K = 12, 2
 N = 2 * PAIRS + 1
@@ -69,8 +65,7 @@ def solvers(monkeypatch: pytest.MonkeyPatch) -> tuple[conic.Solver, conic.Solver
     """In blocks beside dense rows and an unknown, and dense."""
     split, whole = conic.Solver(pairs, curvature=curvature), conic.Solver(pairs)
     with monkeypatch.context() as patch:
-        patch.setattr(partition, "GAIN", 0.0)
-        patch.setattr(partition, "START", 1.0)
+        eager(patch)
         words = split.describe(parameters())
     assert words == "block-diagonal, 12 blocks of 2, beside 6 dense rows and 1 dense column"
     assert whole.describe(parameters()) == "dense"
@@ -87,30 +82,16 @@ def test_values_and_statuses(solvers: Any) -> None:
         parameters(level=100.0),
         parameters(risk=risk * 0, level=100.0),
     ]
-    batch = jax.tree.map(lambda *leaves: jnp.stack(leaves), *elements)
-    (root, derivative), (other, expected) = (jax.jit(jax.vmap(partial(run, s)))(batch) for s in solvers)
-    names = [list(Status)[int(code)] for code in root.status]
+    _, names = agree_in_a_batch(solvers, elements, 1e-8)
     assert names[:3] == [Status.SOLVED, Status.INFEASIBLE, Status.INVALID_INPUT]
     assert names[3:] == [Status.SOLVED, Status.UNBOUNDED]
-    assert (root.status == other.status).all()
-    good = np.array([0, 3])
-    assert (derivative[good] == expected[good]).all()
-    for mine, reference in zip(root.y, other.y, strict=True):
-        np.testing.assert_allclose(mine[good], reference[good], atol=1e-8)
 
 
 @pytest.mark.slow
 def test_derivatives_of_two_orders(solvers: Any) -> None:
-    p = parameters()
-    (value, slope, bend), expected = (two_orders(solver, p) for solver in solvers)
-    np.testing.assert_allclose((value, slope), expected[:2], rtol=1e-7)
-    np.testing.assert_allclose(bend, expected[2], rtol=1e-5)
+    agree_to_two_orders(solvers, parameters(), 1e-7, 1e-5)
 
 
 @pytest.mark.slow
 def test_smoothed(solvers: Any) -> None:
-    p = parameters()
-    options = SolveOptions()
-    found, expected = (jax.jit(lambda p, s=s: s.smoothed(1e-2).solve(p, None, options).y)(p) for s in solvers)
-    for mine, reference in zip(found, expected, strict=True):
-        np.testing.assert_allclose(mine, reference, atol=1e-8)
+    agree_smoothed(solvers, parameters(), 1e-8)

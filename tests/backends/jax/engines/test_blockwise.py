@@ -14,10 +14,9 @@ import pytest
 from declarative.backends.jax.engines import interior_point
 from declarative.backends.jax.forms import Quadratic
 from declarative.backends.jax.qp import blockwise
-from declarative.backends.jax.structure import detect, partition
-from declarative.layer.contract import SolveOptions
+from declarative.backends.jax.structure import detect
 from declarative.layer.status import DerivativeStatus, Status
-from tests.backends.jax.structure.directional import two_orders
+from tests.backends.jax.structure.twins import agree_in_a_batch, agree_to_two_orders, eager, run
 
 STAGES, STATES, INPUTS = 7, 2, 1
 N = STAGES * (STATES + INPUTS)
@@ -63,12 +62,6 @@ def parameters(seed: int = 0, **changed: Any) -> tuple[Any, ...]:
     return tuple(jnp.asarray(value, jnp.float64) for value in (found | changed).values())
 
 
-def eager(patch: pytest.MonkeyPatch) -> None:
-    """Blocks always, and small ones."""
-    patch.setattr(partition, "GAIN", 0.0)
-    patch.setattr(partition, "START", 1.0)
-
-
 @pytest.fixture
 def solvers(monkeypatch: pytest.MonkeyPatch) -> tuple[interior_point.Solver, interior_point.Solver]:
     """In blocks, and dense."""
@@ -84,11 +77,6 @@ def solvers(monkeypatch: pytest.MonkeyPatch) -> tuple[interior_point.Solver, int
     return split, whole
 
 
-def run(solver: interior_point.Solver, p: Any) -> Any:
-    root = solver.solve(p, None, SolveOptions())
-    return root, solver.regularity(root.y, p, root.fixed)
-
-
 def test_values_and_statuses(solvers: Any) -> None:
     """A batch: plain, infeasible, absent row, not finite, weakly active, unbounded."""
     inf, nan = np.inf, np.nan
@@ -101,24 +89,14 @@ def test_values_and_statuses(solvers: Any) -> None:
         parameters(weight=np.array([-1.0, -1, -1]), limit=np.array(inf), last=np.array(inf)),
         parameters(seed=3),
     ]
-    batch = jax.tree.map(lambda *leaves: jnp.stack(leaves), *elements)
-    (root, derivative), (other, expected) = (jax.jit(jax.vmap(partial(run, s)))(batch) for s in solvers)
+    root, names = agree_in_a_batch(solvers, elements, 1e-9)
     assert isinstance(root.fixed, blockwise.Fixed)
-    names = [list(Status)[int(code)] for code in root.status]
     assert names[:4] == [Status.SOLVED, Status.INFEASIBLE, Status.SOLVED, Status.INVALID_INPUT]
-    assert (root.status == other.status).all()
-    good = np.asarray(root.status) == Status.SOLVED.code
-    assert (np.asarray(derivative) == np.asarray(expected))[good].all()
-    for mine, reference in zip(root.y, other.y, strict=True):
-        np.testing.assert_allclose(mine[good], reference[good], atol=1e-9)
-    assert float(root.residual[good].max()) < 1e-13
+    assert float(root.residual[root.status == Status.SOLVED.code].max()) < 1e-13
 
 
 def test_derivatives_of_two_orders(solvers: Any) -> None:
-    p = parameters()
-    (value, slope, bend), expected = (two_orders(solver, p) for solver in solvers)
-    np.testing.assert_allclose((value, slope), expected[:2], rtol=1e-9)
-    np.testing.assert_allclose(bend, expected[2], rtol=1e-7)
+    agree_to_two_orders(solvers, parameters(), 1e-9, 1e-7)
 
 
 def test_single_precision(solvers: Any) -> None:
