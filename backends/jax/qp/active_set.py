@@ -1,7 +1,10 @@
 """A point near the solution of a scaled quadratic program -> its active rows and the exact solution for them.
 
 Primal-dual active-set method: solve with the active rows as equations, let rows with a negative
-multiplier go and violated rows in, until the set repeats.
+multiplier go and violated rows in, until the set repeats. Where a row is missing that a linear objective needs, the
+solution of the others lies far out, beyond rows that have nothing to do with it: of the violated ones only those come
+in that the way there meets first, as in a primal active-set method (Nocedal and Wright, Numerical Optimization,
+2nd ed., section 16.5).
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from declarative.backends.jax.structure.matrix import Factor
 
 ROUNDS = 10
 REFINEMENTS = 8
+SOON = 10.0  # times the way to the first row met: rows up to there come in together
 
 
 class Polished(NamedTuple):
@@ -31,7 +35,8 @@ def polish(problem: Scaled, equalities: int, x: Array, z: Array, s: Array) -> Po
     """The best point met, the given one included."""
     inequality = jnp.arange(problem.d.shape[0]) >= equalities
     guess = ~inequality | (z > s)
-    first = Polished(x, jnp.where(guess, z, 0), guess, jnp.full_like(problem.cost, jnp.inf))
+    kept = jnp.where(guess, z, 0)
+    first = Polished(x, kept, guess, violation(problem, inequality, x, kept))
     none = jnp.zeros_like(problem.cost, dtype=jnp.int32)
     settled = jnp.zeros_like(problem.cost, dtype=bool)
 
@@ -42,8 +47,8 @@ def polish(problem: Scaled, equalities: int, x: Array, z: Array, s: Array) -> Po
         best, active, rounds, _ = carry
         factor = factorised(problem, active)
         moved_x, moved_z = _solve(problem, active, factor, best.x, jnp.where(active, best.z, 0))
-        slack = problem.d - problem.E @ moved_x
-        new = ~inequality | jnp.where(active, moved_z >= 0, slack < 0)
+        before, after = problem.d - problem.E @ best.x, problem.d - problem.E @ moved_x
+        new = ~inequality | jnp.where(active, moved_z >= 0, _met(before, after, ~active & (after < 0)))
         z = jnp.where(inequality, jnp.maximum(moved_z, 0), moved_z)
         error = violation(problem, inequality, moved_x, z)
         found = Polished(moved_x, z, active, error)
@@ -53,6 +58,13 @@ def polish(problem: Scaled, equalities: int, x: Array, z: Array, s: Array) -> Po
         return best, new, rounds + 1, same
 
     return lax.while_loop(going, body, (first, guess, none, settled))[0]
+
+
+def _met(before: Array, after: Array, violated: Array) -> Array:
+    """Which of the violated rows, whose slacks are given at both ends of a step, are met early on it."""
+    before = jnp.maximum(before, 0)
+    way = jnp.where(violated, before / jnp.where(violated, before - after, 1), jnp.inf)
+    return violated & (way <= SOON * jnp.min(way, initial=jnp.inf))
 
 
 def violation(problem: Scaled, inequality: Array, x: Array, z: Array) -> Array:
