@@ -6,6 +6,7 @@ a batch becomes a loop over its elements there; on accelerators it stays batched
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar
 
@@ -171,6 +172,12 @@ def reduced(*terms: Term) -> list[Array]:
     return list(lax.reduce(vectors, first, combined, (vectors[0].ndim - 1,)))
 
 
+def extent(v: Array) -> Array:
+    """The largest size of an entry along the last axis, zero of none: both extremes in one pass."""
+    high, low = reduced((lax.max, 0, v), (lax.min, 0, v))
+    return jnp.maximum(high, -low)
+
+
 @elementwise
 def lu_factor(matrix: Array) -> tuple[Array, Array]:
     return jax.scipy.linalg.lu_factor(matrix)
@@ -244,12 +251,14 @@ def refined(
     Gives the best point met and the largest relative residual left. Stops when a step no longer
     halves that, or it is `enough` units of rounding.
     """
+    leaves, tree = jax.tree.flatten(rhs)
+    ends = list(itertools.accumulate(leaf.shape[0] for leaf in leaves))[:-1]
 
-    def largest(tree: T) -> Array:
-        """Per column."""
-        return jnp.max(
-            jnp.stack([jnp.max(jnp.abs(leaf), axis=0, initial=0) for leaf in jax.tree.leaves(tree)]), axis=0
-        )
+    def joined(parts: T) -> Array:
+        return jnp.concatenate(jax.tree.leaves(parts))
+
+    def parted(whole: Array) -> T:
+        return jax.tree.unflatten(tree, jnp.split(whole, ends))
 
     def going(carry: Any) -> Array:
         step, _, _, error, previous = carry
@@ -257,18 +266,18 @@ def refined(
 
     def improve(carry: Any) -> Any:
         step, x, left, error, _ = carry
-        moved = jax.tree.map(jnp.add, x, solve(left))
-        now = jax.tree.map(jnp.subtract, unit, apply(moved))
-        size = jnp.max(largest(now))
+        moved = x + joined(solve(parted(left)))
+        left = unit - joined(apply(parted(moved)))  # of no use where it is not better: that step is the last
+        size = jnp.max(extent(left.T))
         better = (size < error) | (step == 0)
-        keep = lambda new, old: jax.tree.map(lambda a, b: jnp.where(better, a, b), new, old)  # noqa: E731
-        return step + 1, keep(moved, x), keep(now, left), jnp.where(better, size, error), error
+        return step + 1, jnp.where(better, moved, x), left, jnp.where(better, size, error), error
 
-    scale = largest(rhs)
+    whole = joined(rhs)
+    scale = extent(whole.T)
     scale = jnp.where(scale > 0, scale, 1)
-    unit = jax.tree.map(lambda leaf: leaf / scale, rhs)
+    unit = whole / scale
     floor = enough * jnp.finfo(scale.dtype).eps
     one = jnp.ones_like(scale[0])
-    start = 0, jax.tree.map(jnp.zeros_like, rhs), unit, one, jnp.inf * one
+    start = 0, jnp.zeros_like(unit), unit, one, jnp.inf * one
     _, x, _, error, _ = lax.while_loop(going, improve, start)
-    return jax.tree.map(lambda leaf: leaf * scale, x), error
+    return parted(x * scale), error

@@ -13,7 +13,7 @@ from jax import Array
 
 from declarative.backends.jax import linalg
 from declarative.backends.jax.conic import groups
-from declarative.backends.jax.conic.frame import Basis, rotated
+from declarative.backends.jax.conic.frame import Basis, turned
 from declarative.backends.jax.conic.layout import layout as kept_layout
 from declarative.backends.jax.conic.layout import widened
 from declarative.backends.jax.forms import Cones, Conic
@@ -41,13 +41,13 @@ def widened_rows(cones: Cones, A: Wide) -> Wide:
     return A.turned(lambda columns: widened(cones, columns), source)
 
 
-def rotated_rows(cones: Cones, basis: Basis, A: Wide) -> Wide:
-    """See `frame.rotated`."""
+def turned_rows(cones: Cones, basis: Basis, A: Wide) -> Wide:
+    """See `frame.turned`."""
     if isinstance(A, Array):
-        return rotated(cones, basis, A)
+        return turned(cones, basis, A)
     order = [np.ravel(part) for part in groups.parts(cones, np.arange(A.shape[0]))]  # type: ignore[arg-type]
     rows = tuple(int(row) for row in np.concatenate(order))
-    return A.turned(lambda columns: rotated(cones, basis, columns), rows)
+    return A.turned(lambda columns: turned(cones, basis, columns), rows)
 
 
 def factorised(

@@ -8,10 +8,11 @@ solutions, and smooth, so that derivatives of every order are those of a polynom
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from declarative.backends.jax import linalg
@@ -31,8 +32,7 @@ class Frame(NamedTuple):
     """Of pairs, in the basis U in which their derivative M is diagonal; see `frame`."""
 
     weight: Array  # [m]
-    s: Array  # [m], eigenvalues of v -> s o v on symmetric cones; U's elsewhere
-    z: Array  # [m]
+    size: Array  # [m], on symmetric cones eigenvalues of v -> (s + z) o v, of which z has the share `weight`
     basis: Basis
 
 
@@ -49,8 +49,7 @@ class _Block(NamedTuple):
     s: Array  # [count, size]
     z: Array
     weight: Array
-    low: Array  # `Frame.s` and `Frame.z`
-    high: Array
+    size: Array
     basis: Array
     held: Array  # [count], its part of `Held`; empty elsewhere
 
@@ -76,8 +75,7 @@ def nearest(cones: Cones, alpha: Array, s: Array, z: Array, mu: Array | None = N
         Held(flat([jnp.zeros(0, bool), *lines]), flat([jnp.zeros(0, jnp.int8), *solid])),
         Frame(
             flat([b.weight for b in found]),
-            flat([b.low for b in found]),
-            flat([b.high for b in found]),
+            flat([b.size for b in found]),
             tuple(b.basis for b in found),
         ),
     )
@@ -108,10 +106,9 @@ def normalisers(cones: Cones, alpha: Array, pairs: Pairs, mu: Array | None = Non
         pairs.frame.basis,
         strict=True,
     )
-    total = pairs.frame.s + pairs.frame.z
     for group, held, s, z, basis in blocks:
         rows = group.count * group.size
-        own = total[row : row + rows].reshape(group.count, group.size)
+        own = pairs.frame.size[row : row + rows].reshape(group.count, group.size)
         row += rows
         if group.solid:
             found.append(
@@ -130,9 +127,7 @@ def normalised(cones: Cones, basis: Basis, normal: tuple[Array, ...], r: Array) 
     for group, u, k, v in zip(
         groups.groups(cones), basis, normal, groups.parts(cones, r[:, None]), strict=True
     ):
-        there = (
-            k @ v if group.solid else frame.along_one(group, u, k[:, :, None], frame.turned_one(group, u, v))
-        )
+        there = k @ v if group.solid else k[:, :, None] * frame.turned_one(group, u, v)
         found.append(jnp.ravel(there))
     return jnp.concatenate(found)
 
@@ -146,7 +141,7 @@ def denormalised(cones: Cones, basis: Basis, normal: tuple[Array, ...], r: Array
         if group.solid:
             found.append(jnp.swapaxes(k, 1, 2) @ v)
         else:
-            found.append(frame.turned_back_one(group, u, frame.along_one(group, u, k[:, :, None], v)))
+            found.append(frame.turned_back_one(group, u, k[:, :, None] * v))
     return groups.joined(cones, found)[:, 0]
 
 
@@ -156,49 +151,47 @@ def denormalised(cones: Cones, basis: Basis, normal: tuple[Array, ...], r: Array
 def _block(group: groups.Group, alpha: Array, s: Array, z: Array, mu: Array | None) -> _Block:
     none = jnp.zeros((group.count, 0), s.dtype)
     if group.kind == groups.ZERO:
-        return _Block(0 * s, z, jnp.ones_like(z), 0 * s, z, none, none)
+        return _Block(0 * s, z, jnp.ones_like(z), z, none, none)
     if group.solid:
         pairs = (
             faces.nearest(group.kind, alpha, s, z) if mu is None else faces.central(group.kind, alpha, s, mu)
         )
-        back = lambda v: jnp.einsum("cij,ci->cj", pairs.basis, v)  # noqa: E731
-        return _Block(pairs.s, pairs.z, pairs.weight, back(pairs.s), back(pairs.z), pairs.basis, pairs.face)
-    low, high, basis = _spectra(group, z - s, mu)
+        return _Block(pairs.s, pairs.z, pairs.weight, jnp.zeros_like(pairs.s), pairs.basis, pairs.face)
+    pair = {groups.NONNEG: _on_lines, groups.SOC: _second_order, groups.PSD: _semidefinite}[group.kind]
+    s, z, low, high, basis = pair(group, z - s, mu)
     total = low + high
     weight = jnp.where(total > 0, high / jnp.where(total > 0, total, 1), 0)
-    if group.kind == groups.NONNEG:
-        return _Block(low, high, weight, low, high, none, (high > low)[:, 0])
-    return _Block(_put(group, basis, low), _put(group, basis, high), weight, low, high, basis, none)
+    held = (high > low)[:, 0] if group.kind == groups.NONNEG else none
+    return _Block(s, z, weight, total, basis, held)
 
 
-def _put(group: groups.Group, basis: Array, values: Array) -> Array:
-    """The vectors [count, size] whose products have these eigenvalues."""
-    if group.kind == groups.SOC:
-        first, second = values[:, :1], values[:, 1:2]
-        return jnp.concatenate([first + second, (first - second) * basis], 1) / 2
+_Spectral: TypeAlias = tuple[Array, Array, Array, Array, Array]
+"""s and z with z - s = w, the eigenvalues of v -> s o v and v -> z o v on the Peirce basis of w, all of them
+[count, size], and the basis."""
+
+
+def _on_lines(group: groups.Group, w: Array, mu: Array | None) -> _Spectral:
+    s, z = _split(w, mu)
+    return s, z, s, z, w[:, :0]
+
+
+def _second_order(group: groups.Group, w: Array, mu: Array | None) -> _Spectral:
+    norm, unit = frame.direction(w[:, 1:])
+    head, norm, index = w[:, :1], norm[:, None], np.arange(group.size)
+    there, values = [], []
+    for plus, minus in zip(_split(head + norm, mu), _split(head - norm, mu), strict=True):
+        there.append(jnp.concatenate([plus + minus, (plus - minus) * unit], 1) / 2)
+        values.append(jnp.where(index == 0, plus, jnp.where(index == 1, minus, (plus + minus) / 2)))
+    return there[0], there[1], values[0], values[1], unit
+
+
+def _semidefinite(group: groups.Group, w: Array, mu: Array | None) -> _Spectral:
     column, row = groups.triangle(group.order)
-    return frame.turned_back_one(group, basis, jnp.where(row == column, values, 0)[:, :, None])[:, :, 0]
-
-
-def _spectra(group: groups.Group, w: Array, mu: Array | None) -> tuple[Array, Array, Array]:
-    """Eigenvalues of v -> s o v and v -> z o v on the Peirce basis of w = z - s, [count, size] each; the basis."""
-    if group.kind == groups.NONNEG:
-        return *_split(w, mu), w
-    if group.kind == groups.SOC:
-        norm, unit = frame.direction(w[:, 1:])
-        ends = jnp.stack([w[:, 0] + norm, w[:, 0] - norm], 1)
-
-        def spread(values: Array) -> Array:
-            mean = jnp.mean(values, axis=1, keepdims=True)
-            return jnp.concatenate([values, jnp.broadcast_to(mean, (group.count, group.size - 2))], 1)
-
-        low, high = _split(ends, mu)
-        return spread(low), spread(high), unit
     ends, Q = jax.vmap(linalg.eigh)(groups.matrices(w, group.order))
-    column, row = groups.triangle(group.order)
-    low, high = _split(ends, mu)
-    mean = lambda values: (values[:, row] + values[:, column]) / 2  # noqa: E731
-    return mean(low), mean(high), Q
+    both = jnp.stack(_split(ends, mu))
+    s, z = groups.vectors(Q * both[:, :, None] @ jnp.swapaxes(Q, 1, 2))
+    low, high = (both[..., row] + both[..., column]) / 2
+    return s, z, low, high, Q
 
 
 def _split(w: Array, mu: Array | None) -> tuple[Array, Array]:

@@ -3,7 +3,7 @@
     P x + q + A'z = 0,   C(b - A x, z) = 0,   C the smooth `complementarity.equations`,
 
 both in the scaled unknowns. The solve brings C to the diagonal form of `frame`, for which the factor of the
-solution serves, forward and transposed.
+pairs serves, forward and transposed.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from jax import Array
 from declarative.backends.jax import linalg
 from declarative.backends.jax.conic import complementarity, system
 from declarative.backends.jax.conic.complementarity import Pairs
-from declarative.backends.jax.conic.frame import Basis, along, turned, turned_back
-from declarative.backends.jax.conic.program import Program, Scales, program
-from declarative.backends.jax.forms import Conic
-from declarative.backends.jax.structure.matrix import Factor
+from declarative.backends.jax.conic.frame import Basis, turned, turned_back
+from declarative.backends.jax.conic.program import Scales, program
+from declarative.backends.jax.conic.scaling import present
+from declarative.backends.jax.forms import Cones, Conic
 from declarative.layer.contract import Point
 
 Map = Callable[[Point], Point]
@@ -32,24 +32,23 @@ class Fixed(NamedTuple):
     pairs: Pairs  # scaled
     normal: tuple[Array, ...]  # see `complementarity.normalised`
     scales: Scales
-    factor: Factor  # [n, n], see `system.System`
 
 
-def fixed(problem: Program, pairs: Pairs, factor: Factor, mu: Array | None = None) -> Fixed:
-    normal = complementarity.normalisers(problem.cones, problem.alpha, pairs, mu)
-    return Fixed(pairs, normal, problem.scales, factor)
+def fixed(cones: Cones, alpha: Array, scales: Scales, pairs: Pairs, mu: Array | None = None) -> Fixed:
+    return Fixed(pairs, complementarity.normalisers(cones, alpha, pairs, mu), scales)
 
 
 def optimality(data: Conic, y: Point, fixed: Fixed, mu: Array | None = None) -> Point:
     """Zero at the solution: stationarity, then the rows of the zero cone, then those of the others."""
-    problem = program(data, fixed.scales)
     columns, rows, cost = fixed.scales
-    x, z = y.z / columns, cost * jnp.concatenate([y.eq, y.ineq]) / rows
-    s = problem.b - problem.A @ x
+    A, b = present(data)
+    zero, multipliers = data.cones.zero, jnp.concatenate([y.eq, y.ineq])
+    slope = data.q + multipliers @ A
+    slope = data.P @ y.z + slope if data.sparsity.curved else slope
+    s, z = rows * (b - A @ y.z), cost * multipliers / rows
     mu = None if mu is None else cost * mu
     matched = complementarity.equations(data.cones, data.alpha, fixed.pairs.held, s, z, mu)
-    zero = data.cones.zero
-    return Point(problem.P @ x + problem.q + problem.A.T @ z, matched[:zero], matched[zero:])
+    return Point(cost * columns * slope, matched[:zero], matched[zero:])
 
 
 def linear(data: Conic, fixed: Fixed) -> tuple[Map, Map]:
@@ -79,11 +78,9 @@ def _forward(fixed: Fixed, data: Conic, rhs: Array) -> Array:
     n, cones, basis, weight = data.q.shape[0], data.cones, fixed.pairs.frame.basis, fixed.pairs.frame.weight
     there = complementarity.normalised(cones, basis, fixed.normal, rhs[n:])
     back = turned_back(cones, basis, there)
-    r = rhs[:n] - program(data, fixed.scales).A.T @ back
+    r = rhs[:n] - back @ program(data, fixed.scales).A
     x, w = _solved(fixed, data, r, -there)
-    return jnp.concatenate(
-        [x, back + turned_back(cones, basis, along(cones, basis, weight, w[:, None])[:, 0])]
-    )
+    return jnp.concatenate([x, back + turned_back(cones, basis, weight * w)])
 
 
 def _backward(fixed: Fixed, data: Conic, rhs: Array) -> Array:
@@ -99,7 +96,7 @@ def _solved(fixed: Fixed, data: Conic, r: Array, t: Array) -> tuple[Array, Array
     rhs = jnp.concatenate([r, t])[:, None]
     basis, weight = fixed.pairs.frame.basis, fixed.pairs.frame.weight
     direct = _factored if n <= linalg.SMALL else _factored_each
-    point = direct(data, fixed.scales, basis, weight, fixed.factor, rhs)
+    point = direct(data, fixed.scales, basis, weight, rhs)
     if not isinstance(data.P, Array):
         return point[:n, 0], point[n:, 0]  # nothing dense: what leaves the least residual
     rough = ~jnp.isfinite(point[0, 0])
@@ -108,10 +105,10 @@ def _solved(fixed: Fixed, data: Conic, r: Array, t: Array) -> tuple[Array, Array
     return point[:n, 0], point[n:, 0]
 
 
-def _factored(data: Conic, scales: Scales, basis: Basis, weight: Array, factor: Factor, rhs: Array) -> Array:
+def _factored(data: Conic, scales: Scales, basis: Basis, weight: Array, rhs: Array) -> Array:
     """NaN where the factor does not solve the system, which is singular, and dense matrices will."""
-    n = data.q.shape[0]
-    linear = system.system(program(data, scales), basis, weight, factor)
+    n, problem = data.q.shape[0], program(data, scales)
+    linear = system.factorised(problem, system.constant(problem), basis, weight)
     (x, w), error = system.solve(linear, rhs[:n], rhs[n:])
     found = jnp.concatenate([x, w])
     good = error < jnp.finfo(x.dtype).eps ** 0.6

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+
 import jax.numpy as jnp
 from jax import Array
 
+from declarative.backends.jax import linalg
 from declarative.backends.jax.conic.scaling import present
 from declarative.backends.jax.forms import Conic
 
@@ -20,16 +23,21 @@ def residual(data: Conic, x: Array, s: Array, z: Array) -> Array:
     removed counts too: where x or z runs away, sizes that residuals are relative to hide all.
     """
     A, b = present(data)
-    Px, Ax, slope = data.P @ x, A @ x, A.T @ z
-    missed, steep = Ax + s - b, Px + data.q + slope
-    primal = _largest(missed) / (1 + _largest(b, Ax))
-    dual = _largest(steep) / (1 + _largest(data.q, Px, slope))
-    curved, value, bound = x @ Px, data.q @ x, b @ z
-    size = 1 + jnp.minimum(jnp.abs(curved / 2 + value), jnp.abs(curved / 2 + bound))
-    gap = jnp.abs(curved + value + bound) / size
-    drift = DRIFT * (jnp.abs(z) @ jnp.abs(missed) + jnp.abs(x) @ jnp.abs(steep)) / size
-    return jnp.maximum(jnp.maximum(primal, dual), jnp.maximum(gap, drift))
-
-
-def _largest(*parts: Array) -> Array:
-    return jnp.max(jnp.abs(jnp.concatenate(parts)), initial=0)
+    Ax, Az, curved = A @ x, z @ A, data.sparsity.curved
+    Px = data.P @ x if curved else jnp.zeros_like(x)
+    missed, steep = Ax + s - b, Px + data.q + Az
+    *row, bound, far = linalg.reduced(
+        *map(linalg.largest, (missed, b, Ax)), linalg.total(b * z), linalg.total(jnp.abs(z * missed))
+    )
+    *column, square, value, wide = linalg.reduced(
+        *map(linalg.largest, (steep, data.q, Px, Az)),
+        *map(linalg.total, (x * Px, data.q * x, jnp.abs(x * steep))),
+    )
+    size = 1 + jnp.minimum(jnp.abs(square / 2 + value), jnp.abs(square / 2 + bound))
+    worst = [
+        row[0] / (1 + jnp.maximum(*row[1:])),
+        column[0] / (1 + functools.reduce(jnp.maximum, column[1:])),
+        jnp.abs(square + value + bound) / size,
+        DRIFT * (far + wide) / size,
+    ]
+    return functools.reduce(jnp.maximum, worst)

@@ -13,12 +13,12 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from declarative.backends.jax import linalg
 from declarative.backends.jax.conic import complementarity, system
 from declarative.backends.jax.conic.complementarity import Pairs
-from declarative.backends.jax.conic.frame import along, turned, turned_back
+from declarative.backends.jax.conic.frame import turned, turned_back
 from declarative.backends.jax.conic.program import Program
 from declarative.backends.jax.conic.system import Constant, System
-from declarative.backends.jax.structure.matrix import Factor
 
 ROUNDS = 12
 PATIENCE = 3
@@ -29,7 +29,6 @@ ROUNDED = 128  # an error below so many eps is rounding
 class Polished(NamedTuple):
     x: Array  # [n]
     pairs: Pairs
-    factor: Factor  # of the linear system there, or one step before
     error: Array  # largest violation, scaled
 
 
@@ -42,7 +41,7 @@ class _Point(NamedTuple):
 class _State(NamedTuple):
     best: _Point
     now: _Point
-    factor: Factor  # of the best point, or of the one before it
+    missed: tuple[Array, Array]  # the residuals there
     rounds: Array
     slow: Array  # rounds that did not halve the least error
 
@@ -52,29 +51,26 @@ def polish(problem: Program, x: Array, s: Array, z: Array) -> Polished:
     floor = ROUNDED * jnp.finfo(x.dtype).eps
     constant = system.constant(problem)
 
-    def at(x: Array, s: Array, z: Array) -> _Point:
+    def at(x: Array, s: Array, z: Array) -> tuple[_Point, tuple[Array, Array]]:
         pairs = complementarity.nearest(problem.cones, problem.alpha, s, z)
-        return _Point(x, pairs, violation(problem, x, pairs))
+        missed = residuals(problem, x, pairs)
+        return _Point(x, pairs, linalg.extent(jnp.concatenate(missed))), missed
 
     def body(state: _State) -> _State:
-        best, now = state.best, state.now
-        linear = linearised(problem, constant, now.pairs)
-        dx, ds, dz = step(problem, linear, now.x, now.pairs, accuracy(now.error))
-        new = at(now.x + dx, now.pairs.s + ds, now.pairs.z + dz)
-        better = new.error < best.error
+        best, (x, pairs, error) = state.best, state.now
+        linear = linearised(problem, constant, pairs)
+        dx, ds, dz = step(problem, linear, pairs, state.missed, accuracy(error))
+        new, missed = at(x + dx, pairs.s + ds, pairs.z + dz)
         slow = jnp.where(new.error < best.error / 2, 0, state.slow + 1)
-        at_hand = better | (now.error <= best.error)
-        factor = jax.tree.map(lambda a, b: jnp.where(at_hand, a, b), system.kept(linear), state.factor)
-        best = jax.tree.map(lambda a, b: jnp.where(better, a, b), new, best)
-        return _State(best, new, factor, state.rounds + 1, slow)
+        best = jax.tree.map(lambda a, b: jnp.where(new.error < best.error, a, b), new, best)
+        return _State(best, new, missed, state.rounds + 1, slow)
 
     def going(state: _State) -> Array:
         done = (state.best.error <= floor) | ~jnp.isfinite(state.now.error) | (state.slow >= PATIENCE)
-        return (state.rounds < ROUNDS) & (~done | (state.rounds == 0))
+        return (state.rounds < ROUNDS) & ~done
 
-    start, none = at(x, s, z), jnp.int32(0)
-    last = lax.while_loop(going, body, _State(start, start, system.nothing(problem), none, none))
-    return Polished(*last.best[:2], last.factor, last.best.error)
+    (start, missed), none = at(x, s, z), jnp.int32(0)
+    return Polished(*lax.while_loop(going, body, _State(start, start, missed, none, none)).best)
 
 
 def linearised(problem: Program, constant: Constant, pairs: Pairs) -> System:
@@ -82,13 +78,12 @@ def linearised(problem: Program, constant: Constant, pairs: Pairs) -> System:
 
 
 def step(
-    problem: Program, linear: System, x: Array, pairs: Pairs, accuracy: Array | float
+    problem: Program, linear: System, pairs: Pairs, missed: tuple[Array, Array], accuracy: Array | float
 ) -> tuple[Array, Array, Array]:
-    """Newton's step (dx, ds, dz)."""
-    r, t = residuals(problem, x, pairs)
-    cones, (weight, *_, basis) = problem.cones, pairs.frame
+    """Newton's step (dx, ds, dz) from a point of these residuals."""
+    (r, t), cones, (weight, _, basis) = missed, problem.cones, pairs.frame
     (dx, dw), _ = system.solve(linear, -r[:, None], -turned(cones, basis, t)[:, None], accuracy)
-    dz = along(cones, basis, weight, dw)
+    dz = weight[:, None] * dw
     moves = turned_back(cones, basis, jnp.concatenate([dz - dw, dz], 1))
     return dx[:, 0], moves[:, 0], moves[:, 1]
 
@@ -99,8 +94,5 @@ def accuracy(error: Array) -> Array:
 
 def residuals(problem: Program, x: Array, pairs: Pairs) -> tuple[Array, Array]:
     P, q, A, b = problem[:4]
-    return P @ x + q + A.T @ pairs.z, A @ x + pairs.s - b
-
-
-def violation(problem: Program, x: Array, pairs: Pairs) -> Array:
-    return jnp.max(jnp.abs(jnp.concatenate(residuals(problem, x, pairs))))
+    slope = q + pairs.z @ A
+    return P @ x + slope if problem.sparsity.curved else slope, A @ x + pairs.s - b

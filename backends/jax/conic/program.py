@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import jax.numpy as jnp
 from jax import Array
 
 from declarative.backends.jax.conic import layout, scaling
@@ -32,11 +33,13 @@ class Program(NamedTuple):
 
 
 def scales(problem: scaling.Scaled) -> Scales:
-    return Scales(problem.columns, problem.rows[layout.layout(problem.cones).first], problem.cost)
+    order = layout.layout(problem.cones)
+    return Scales(problem.columns, problem.rows if order.plain else problem.rows[order.first], problem.cost)
 
 
 def program(data: Conic, scales: Scales) -> Program:
     A, b = scaling.present(data)
     columns, rows, cost = scales
-    P, A = matrix.scaled_square(data.P, columns, cost), matrix.scaled_rows(rows, A, columns)
+    P = matrix.scaled_square(data.P, columns, cost) if data.sparsity.curved else jnp.zeros_like(data.P)
+    A = matrix.scaled_rows(rows, A, columns)
     return Program(P, cost * columns * data.q, A, rows * b, data.alpha, data.cones, data.sparsity, scales)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from declarative.backends.jax.conic import faces, groups
-from declarative.backends.jax.conic.blockwise import rotated_rows
+from declarative.backends.jax.conic.blockwise import turned_rows
 from declarative.backends.jax.conic.complementarity import Pairs
 from declarative.backends.jax.conic.program import Program
 from declarative.backends.jax.qp.blockwise import rank_defects_in_blocks
@@ -25,8 +25,9 @@ def regularity(problem: Program, x: Array, pairs: Pairs, own: int | None = None)
     neither P nor the curvature of the cones moves their null space, weakly active if an eigenvalue
     of s and z is zero in both, or an exponential or power cone's pair lies at the end of its face.
     """
-    weight, low, high, basis = pairs.frame
-    B = rotated_rows(problem.cones, basis, problem.A)
+    weight, size, basis = pairs.frame
+    low, high = (1 - weight) * size, weight * size
+    B = turned_rows(problem.cones, basis, problem.A)
     n = x.shape[0]
     small = max(WEAK, float(jnp.finfo(x.dtype).eps) ** 0.5)
     tiny = jnp.finfo(x.dtype).tiny

@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeAlias
 import jax.numpy as jnp
 from jax import Array, lax
 
+from declarative.backends.jax import linalg
 from declarative.backends.jax.conic.blockwise import widened_rows
 from declarative.backends.jax.conic.cones import grouped
 from declarative.backends.jax.conic.layout import narrowed, widened
@@ -52,16 +53,17 @@ def present(data: Conic) -> tuple[Wide, Array]:
 
 def equilibrated(data: Conic) -> Scaled:
     """Ruiz' iteration on the matrix [P A'; A 0], then the objective by its largest coefficient."""
-    A, b = _kept(data)
+    (A, b), curved = _kept(data), data.sparsity.curved
 
     def sweep(carry: _Sweep) -> _Sweep:
         count, _, columns, rows = carry
         inner = matrix.scaled_rows(rows, A, columns)
-        outer = matrix.column_sizes(matrix.scaled_square(data.P, columns))
-        tallest = jnp.maximum(outer, matrix.column_sizes(inner))
+        tallest = matrix.column_sizes(inner)
+        if curved:
+            tallest = jnp.maximum(matrix.column_sizes(matrix.scaled_square(data.P, columns)), tallest)
         widest = _alike(data.cones, data.alpha, matrix.row_sizes(inner))
         first, second = inverse_root(tallest), inverse_root(widest)
-        change = jnp.max(jnp.abs(jnp.log(jnp.concatenate([first, second]))))
+        change = linalg.extent(jnp.log(jnp.concatenate([first, second])))
         return count + 1, change, columns * first, rows * second
 
     def going(carry: _Sweep) -> Array:
@@ -70,14 +72,16 @@ def equilibrated(data: Conic) -> Scaled:
     one = jnp.ones_like(data.q)
     start = jnp.int32(0), jnp.inf * one[0], one, jnp.ones_like(b)
     *_, columns, rows = lax.while_loop(going, sweep, start)
-    curved = jnp.mean(matrix.column_sizes(matrix.scaled_square(data.P, columns)))
-    size = jnp.maximum(curved, jnp.max(jnp.abs(columns * data.q)))
+    size = linalg.extent(columns * data.q)
+    if curved:
+        size = jnp.maximum(size, jnp.mean(matrix.column_sizes(matrix.scaled_square(data.P, columns))))
     return scaled(data, columns, rows, jnp.where(size > 0, 1 / jnp.where(size > 0, size, 1), 1))
 
 
 def scaled(data: Conic, columns: Array, rows: Array, cost: Array) -> Scaled:
     A, b = _kept(data)
-    P, A = matrix.scaled_square(data.P, columns, cost), matrix.scaled_rows(rows, A, columns)
+    P = matrix.scaled_square(data.P, columns, cost) if data.sparsity.curved else jnp.zeros_like(data.P)
+    A = matrix.scaled_rows(rows, A, columns)
     q, b = cost * columns * data.q, rows * b
     return Scaled(P, q, A, b, data.alpha, data.cones, columns, rows, cost, data.sparsity)
 

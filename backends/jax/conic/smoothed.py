@@ -30,7 +30,6 @@ from declarative.backends.jax.conic.complementarity import Pairs
 from declarative.backends.jax.conic.derivative import Map
 from declarative.backends.jax.conic.program import Program, program, scales
 from declarative.backends.jax.forms import Conic
-from declarative.backends.jax.structure.matrix import Factor
 from declarative.layer.contract import Params, Point, Root, SolveOptions, Solver
 from declarative.layer.implicit import usable
 from declarative.layer.status import DerivativeStatus
@@ -81,8 +80,8 @@ class Smoothed:
 class _State(NamedTuple):
     x: Array
     pairs: Pairs
+    missed: tuple[Array, Array]
     error: Array
-    factor: Factor
     rounds: Array
     stuck: Array
 
@@ -100,40 +99,42 @@ def _central(data: Conic, y: Point, good: Array, mu: Array) -> tuple[Point, deri
     eps = jnp.finfo(x.dtype).eps
     constant = system.constant(problem)
 
-    def at(x: Array, s: Array, z: Array) -> tuple[Pairs, Array]:
+    def at(x: Array, s: Array, z: Array) -> tuple[Pairs, tuple[Array, Array], Array]:
         pairs = complementarity.nearest(problem.cones, problem.alpha, s, z, level)
-        error = jnp.sqrt(sum(jnp.sum(part**2) for part in polish.residuals(problem, x, pairs)))
-        return pairs, jnp.where(jnp.isfinite(error), error, jnp.inf)
+        missed = polish.residuals(problem, x, pairs)
+        error = jnp.sqrt(sum(jnp.sum(part**2) for part in missed))
+        return pairs, missed, jnp.where(jnp.isfinite(error), error, jnp.inf)
 
     def body(state: _State) -> _State:
         linear = polish.linearised(problem, constant, state.pairs)
-        dx, ds, dz = polish.step(problem, linear, state.x, state.pairs, polish.ACCURACY[0])
+        dx, ds, dz = polish.step(problem, linear, state.pairs, state.missed, polish.ACCURACY[0])
 
-        def shorter(carry: tuple[Array, Array, Pairs, Array]) -> tuple[Array, Array, Pairs, Array]:
-            tries, length, _, _ = carry
+        def shorter(carry: tuple[Array, Array, _State]) -> tuple[Array, Array, _State]:
+            tries, length, _ = carry
             length = jnp.where(tries == 0, 1.0, SHRINK * length)
-            s, z = state.pairs.s + length * ds, state.pairs.z + length * dz
-            return tries + 1, length, *at(state.x + length * dx, s, z)
+            return tries + 1, length, moved(length)
 
-        def failed(carry: tuple[Array, Array, Pairs, Array]) -> Array:
-            tries, length, _, error = carry
-            return (tries < TRIES) & ~((tries > 0) & (error <= (1 - 1e-4 * length) * state.error))
+        def moved(length: Array) -> _State:
+            x, s, z = state.x + length * dx, state.pairs.s + length * ds, state.pairs.z + length * dz
+            return _State(x, *at(x, s, z), state.rounds + 1, state.stuck)
 
-        first = jnp.int32(0), jnp.ones_like(level), state.pairs, state.error
-        _, length, pairs, error = lax.while_loop(failed, shorter, first)
-        better = error < state.error
-        moved = _State(state.x + length * dx, pairs, error, system.kept(linear), state.rounds + 1, ~better)
-        stay = state._replace(factor=system.kept(linear), rounds=state.rounds + 1, stuck=~better)
-        return jax.tree.map(lambda a, b: jnp.where(better, a, b), moved, stay)
+        def failed(carry: tuple[Array, Array, _State]) -> Array:
+            tries, length, found = carry
+            return (tries < TRIES) & ~((tries > 0) & (found.error <= (1 - 1e-4 * length) * state.error))
+
+        *_, found = lax.while_loop(failed, shorter, (jnp.int32(0), jnp.ones_like(level), state))
+        better = found.error < state.error
+        stay = state._replace(rounds=state.rounds + 1, stuck=~better)
+        return jax.tree.map(lambda a, b: jnp.where(better, a, b), found, stay)
 
     def going(state: _State) -> Array:
         small = state.error <= 16 * eps
-        return good & (state.rounds < ROUNDS) & ((state.rounds == 0) | ~(small | state.stuck))
+        return good & (state.rounds < ROUNDS) & ~(small | state.stuck)
 
-    start = _State(x, *at(x, s, z), system.nothing(problem), jnp.int32(0), jnp.asarray(False))
+    start = _State(x, *at(x, s, z), jnp.int32(0), jnp.asarray(False))
     last = lax.while_loop(going, body, start)
     zs, zero = rows * last.pairs.z / cost, data.cones.zero
-    near = derivative.fixed(problem, last.pairs, last.factor, level)
+    near = derivative.fixed(problem.cones, problem.alpha, problem.scales, last.pairs, level)
     arrived = last.error <= eps**0.5 * (1 + jnp.max(jnp.abs(last.pairs.s)) + jnp.max(jnp.abs(last.pairs.z)))
     return Point(columns * last.x, zs[:zero], zs[zero:]), near, arrived
 

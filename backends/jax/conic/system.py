@@ -18,17 +18,8 @@ from jax import Array
 
 from declarative.backends.jax import linalg
 from declarative.backends.jax.conic import groups
-from declarative.backends.jax.conic.blockwise import rotated_rows
-from declarative.backends.jax.conic.frame import (
-    Basis,
-    aligned,
-    along,
-    coordinates,
-    ends,
-    rotated,
-    turned,
-    turned_back,
-)
+from declarative.backends.jax.conic.blockwise import turned_rows
+from declarative.backends.jax.conic.frame import Basis, turned, turned_back
 from declarative.backends.jax.conic.program import Program
 from declarative.backends.jax.forms import Cones
 from declarative.backends.jax.structure import matrix
@@ -37,7 +28,7 @@ from declarative.backends.jax.structure.matrix import Factor, Square, Wide
 from declarative.layer.linear import solve_equilibrated
 
 REFINEMENTS = 8
-ROUNDED = 16  # a relative residual of so many eps is rounding error
+ROUNDED = 256  # a relative residual of so many eps is rounding error
 FEW, LONG = 4, 8  # second-order cones of one size at most, and their least size, for which A'A is kept
 
 
@@ -45,10 +36,10 @@ class System(NamedTuple):
     """Of a scaled program, whose entries are of size one."""
 
     problem: Program
-    B: Wide  # [m, n], in `frame.turned` coordinates if dense, else in those of `frame.rotated`
+    B: Wide  # [m, n]; where the unknowns lie in cones, see `_owned`, its first rows: those of the zero cone
     basis: Basis
-    weight: Array  # [m]
-    factor: Factor  # of the matrix that `approximate` inverts, or of one near it
+    penalty: Array  # [m], weight / (1 - weight), that of active rows large, not infinite
+    factor: Factor  # of the matrix that `approximate` inverts
 
     def into(self, r: Array) -> Array:
         """Columns of the first equations, for the unknowns of B, see `_owned`."""
@@ -63,6 +54,22 @@ class System(NamedTuple):
             return x
         place, slope = _places(self.problem)
         return (turned_back(_solid(self.problem), self._own_basis(), x) / slope)[np.argsort(place)]
+
+    def times(self, x: Array) -> Array:
+        """B x, for columns."""
+        found = _times(self.B, x)
+        return jnp.concatenate([found, x]) if _owned(self.problem) else found
+
+    def back(self, w: Array) -> Array:
+        """B'w, for columns."""
+        if _owned(self.problem):
+            zero = self.problem.cones.zero
+            return self.combined(w[:zero]) + w[zero:]
+        return self.combined(w)
+
+    def combined(self, w: Array) -> Array:
+        few = isinstance(self.B, Array) and w.shape[1] == 1
+        return (w[:, 0] @ self.B)[:, None] if few else self.B.T @ w
 
     def _own_basis(self) -> Basis:
         return self.basis[1:] if self.problem.cones.zero else self.basis
@@ -94,45 +101,24 @@ def constant(problem: Program) -> Constant:
     return Constant(P + linalg.gram(A[: cones.zero]) / rho if cones.zero else P, tuple(terms))
 
 
-def nothing(problem: Program) -> Factor:
-    """Zeros in place of a factor. Where the unknowns lie in cones, none is kept."""
-    return jnp.zeros(0) if _owned(problem) else matrix.nothing(problem.P, problem.A)
-
-
-def kept(system: System) -> Factor:
-    return jnp.zeros(0) if _owned(system.problem) else system.factor
-
-
-def system(problem: Program, basis: Basis, weight: Array, factor: Factor) -> System:
-    A, cones = problem.A, problem.cones
-    if not isinstance(A, Array):
-        return System(problem, rotated_rows(cones, basis, A), basis, weight, factor)
-    if not _owned(problem):
-        return System(problem, turned(cones, basis, A), basis, weight, factor)
-    zero, found = cones.zero, System(problem, A, basis, weight, factor)
-    equations, own = found.into(A[:zero].T).T, jnp.eye(A.shape[1], dtype=A.dtype)
-    delta, rho = _lifts(weight.dtype)
-    root = jnp.sqrt(1 / (_penalty(weight[zero:]) + delta))
-    schur = linalg.gram(root[:, None] * equations.T) + rho * jnp.eye(zero, dtype=A.dtype)
-    inner = linalg.cholesky(schur) if zero else schur
-    return found._replace(B=jnp.concatenate([equations, own]), factor=inner)
-
-
 def factorised(problem: Program, constant: Constant, basis: Basis, weight: Array) -> System:
     """`constant` is that of the program."""
-    found = system(problem, basis, weight, jnp.zeros(0))
+    A, zero = problem.A, problem.cones.zero
+    delta, rho = _lifts(weight.dtype)
+    penalty = weight / (1 - weight + rho * weight)
+    found = System(problem, A, basis, penalty, penalty)
     if _owned(problem):
-        return found
-    penalty, dense = _penalty(weight), isinstance(problem.A, Array)
-    H = _normal(found, constant, penalty) if dense else matrix.gram(problem.P, found.B, penalty)
-    return found._replace(factor=matrix.factorised(H, _lifts(weight.dtype)[0]))
+        assert isinstance(A, Array)
+        equations = found.into(A[:zero].T).T
+        root = jnp.sqrt(1 / (penalty[zero:] + delta))
+        schur = linalg.gram(root[:, None] * equations.T) + rho * jnp.eye(zero, dtype=A.dtype)
+        return found._replace(B=equations, factor=linalg.cholesky(schur) if zero else schur)
+    found = found._replace(B=turned_rows(problem.cones, basis, A))
+    H = _normal(found, constant) if isinstance(A, Array) else matrix.gram(problem.P, found.B, penalty)
+    return found._replace(factor=matrix.factorised(H, delta))
 
 
-def _penalty(weight: Array) -> Array:
-    return weight / (1 - weight + _lifts(weight.dtype)[1] * weight)
-
-
-def _normal(system: System, constant: Constant, penalty: Array) -> Array:
+def _normal(system: System, constant: Constant) -> Array:
     """P + A'U diag(penalty) U'A.
 
     Second-order cones whose A'A is known add a multiple of it, and two rows: their other weights are equal.
@@ -143,27 +129,24 @@ def _normal(system: System, constant: Constant, penalty: Array) -> Array:
     cones, n = system.problem.cones, system.B.shape[1]
     blocks = zip(
         groups.groups(cones),
-        system.basis,
         constant.terms,
         groups.cut(cones, system.B),
-        groups.cut(cones, penalty),
+        groups.cut(cones, system.penalty),
         strict=True,
     )
-    for group, u, term, part, own in blocks:
+    for group, term, part, own in blocks:
         if group.kind == groups.ZERO:
             continue
         if term is None:
-            there = coordinates(u, part) if group.kind == groups.SOC else part
-            rows.append(there.reshape(-1, n))
+            rows.append(part.reshape(-1, n))
             weights.append(own.ravel())
         elif group.kind == groups.NONNEG:
             H = H + jnp.eye(n, dtype=H.dtype) * (own[:, 0] @ term)
         else:
-            pair = ends(u, part)
             for cone in range(group.count):
                 rest = own[cone, 2]
                 H = H + rest * term[cone]
-                for row, value in zip(pair[cone], own[cone], strict=False):
+                for row, value in zip(part[cone, :2], own[cone, :2], strict=True):
                     H = H + (value - rest) * row[:, None] * row
     if rows:
         H = H + linalg.gram(jnp.sqrt(jnp.concatenate(weights))[:, None] * jnp.concatenate(rows))
@@ -212,52 +195,43 @@ def solve(
 ) -> tuple[tuple[Array, Array], Array]:
     """Columns (x, w), and the largest relative residual left, of which `accuracy` is enough; t and w are in
     `frame.turned` coordinates."""
-    problem, B, basis, weight, factor = system
-    dense, cones = isinstance(B, Array), problem.cones
-    curved = problem.sparsity.curved
-    t = t if dense else aligned(cones, basis, t)
+    problem, penalty = system.problem, system.penalty[:, None]
     rho = _lifts(r.dtype)[1]
-    rest = 1 - weight + rho * weight
 
-    def scaled(values: Array, v: Array) -> Array:
-        return along(cones, basis, values, v) if dense else values[:, None] * v
-
+    # In place of w the unknown is u = (1 - weight + rho weight) w: penalty u = weight w.
     def exact(point: tuple[Array, Array]) -> tuple[Array, Array]:
-        x, w = point
-        moved = scaled(weight, w)
-        slope = _back(B, moved)
-        return _times(problem.P, x) + slope if curved else slope, _times(B, x) - w + moved
+        x, u = point
+        moved = penalty * u
+        slope = system.back(moved)
+        slope = _times(problem.P, x) + slope if problem.sparsity.curved else slope
+        return slope, system.times(x) - u + rho * moved
 
     def approximate(rhs: tuple[Array, Array]) -> tuple[Array, Array]:
         r, t = rhs
-        if isinstance(B, BorderedRows):
-            x, z = matrix.solve_with_rows(factor, B, weight / rest, r, t)
-            heavy = weight[:, None]
-            return x, jnp.where(heavy > 0, z / jnp.where(heavy > 0, heavy, 1), B @ x - t)
+        if isinstance(system.B, BorderedRows):
+            x, z = matrix.solve_with_rows(system.factor, system.B, penalty[:, 0], r, t)
+            return x, jnp.where(penalty > 0, z / jnp.where(penalty > 0, penalty, 1), system.times(x) - t)
         if _owned(problem):
             return _through_schur(system, r, t)
-        x = matrix.solve(factor, r + _back(B, scaled(weight / rest, t)))
-        return x, scaled(1 / rest, _times(B, x) - t)
+        x = matrix.solve(system.factor, r + system.back(penalty * t))
+        return x, system.times(x) - t
 
     enough = jnp.maximum(ROUNDED, accuracy / jnp.finfo(r.dtype).eps)
-    (x, w), error = linalg.refined(exact, approximate, (system.into(r), t), REFINEMENTS, enough)
-    return (system.out(x), w if dense else aligned(cones, basis, w, back=True)), error
+    (x, u), error = linalg.refined(exact, approximate, (system.into(r), t), REFINEMENTS, enough)
+    return (system.out(x), u + (1 - rho) * penalty * u), error
 
 
 def _through_schur(system: System, r: Array, t: Array) -> tuple[Array, Array]:
-    """Columns (x, w) where all but the equations is diagonal."""
-    B, zero = system.B, system.problem.cones.zero
-    assert isinstance(B, Array)
+    """Columns (x, u) where all but the equations is diagonal."""
+    E, zero = system.B, system.problem.cones.zero
     delta, rho = _lifts(r.dtype)
-    E, weight = B[:zero], system.weight[zero:, None]
-    rest = 1 - weight + rho * weight
-    whole, right = weight / rest + delta, r + weight / rest * t[zero:]
-    y = t[:0]
+    own, there = system.penalty[zero:, None], t[zero:]
+    right, y = r + own * there, t[:0]
     if zero:
-        y = matrix.solve(system.factor, _times(E, right / whole) - t[:zero])
-        right = right - _back(E, y)
-    x = right / whole
-    return x, jnp.concatenate([y, (x - t[zero:]) / rest])
+        y = matrix.solve(system.factor, _times(E, right / (own + delta)) - t[:zero])
+        right = right - system.combined(y)
+    x = right / (own + delta)
+    return x, jnp.concatenate([rho * y, x - there])
 
 
 def least_norm(problem: Program, basis: Basis, weight: Array, r: Array, t: Array) -> tuple[Array, Array]:
@@ -265,7 +239,7 @@ def least_norm(problem: Program, basis: Basis, weight: Array, r: Array, t: Array
     P, A, cones = problem.P, problem.A, problem.cones
     assert isinstance(P, Array)
     assert isinstance(A, Array)
-    B, t = rotated(cones, basis, A), aligned(cones, basis, t)
+    B = turned(cones, basis, A)
     n = P.shape[0]
     moving = weight > 0
     rest = jnp.where(moving, (1 - weight) / jnp.where(moving, weight, 1), 1)
@@ -275,17 +249,12 @@ def least_norm(problem: Program, basis: Basis, weight: Array, r: Array, t: Array
     point = jax.vmap(lambda b: solve_equilibrated(whole, b, False), in_axes=1, out_axes=1)(rhs)
     x, z = point[:n], point[n:]
     w = jnp.where(moving[:, None], z / jnp.where(moving, weight, 1)[:, None], B @ x - t)
-    return x, aligned(cones, basis, w, back=True)
+    return x, w
 
 
 def _times(A: Square | Wide, x: Array) -> Array:
     """A x; a product with one vector needs no copies."""
     return linalg.times(A, x) if isinstance(A, Array) and x.shape[1] == 1 else A @ x
-
-
-def _back(A: Wide, w: Array) -> Array:
-    """A'w."""
-    return (w[:, 0] @ A)[:, None] if isinstance(A, Array) and w.shape[1] == 1 else A.T @ w
 
 
 def _lifts(dtype: jnp.dtype) -> tuple[float, float]:

@@ -23,14 +23,15 @@ from declarative.backends.jax.conic import regularity as regular
 from declarative.backends.jax.conic.blockwise import split
 from declarative.backends.jax.conic.complementarity import Pairs
 from declarative.backends.jax.conic.derivative import Map
+from declarative.backends.jax.conic.layout import narrowed
 from declarative.backends.jax.conic.smoothed import Smoothed
 from declarative.backends.jax.engines import linear_system
 from declarative.backends.jax.forms import Conic, Curvature, Quadratic
 from declarative.backends.jax.qp.optimality import convex
 from declarative.backends.jax.structure.detect import Detector
-from declarative.backends.jax.structure.matrix import Factor
 from declarative.backends.jax.structure.sparsity import Observer
 from declarative.layer.contract import Params, Point, Root, SolveOptions
+from declarative.layer.finite import all_finite
 
 MAX_ITER = 100
 ROUGH = 1e-3, 1e-5  # residuals from which the polish mostly arrives
@@ -62,7 +63,13 @@ class Solver:
             return self._equations.solve(p, start, options)
         tol = options.tol or (1e-8 if data.q.dtype == jnp.float64 else 1e-4)
         limits = jnp.asarray(tol, data.q.dtype), jnp.asarray(options.max_iter or MAX_ITER)
-        return _solve(data, *limits)
+        valid, clean = _checked(data)
+        last, scales, convex = _solve(clean, *limits)
+        y = Point(last.x, last.z[: data.cones.zero], last.z[data.cones.zero :])
+        proofs = last.infeasible, last.unbounded
+        status = iteration.certified(valid, last.residual, limits[0], convex, *proofs)
+        fixed = derivative.fixed(data.cones, clean.alpha, scales, last.pairs)
+        return Root(y, fixed, status, last.steps, last.residual)
 
     def optimality(self, y: Point, p: Params, fixed: Any) -> Point:
         data = self._split(p)
@@ -117,7 +124,6 @@ class _Attempt(NamedTuple):
     x: Array  # [n]
     z: Array  # [m]
     pairs: Pairs  # scaled
-    factor: Factor
     residual: Array
     steps: Array
     infeasible: Array
@@ -125,12 +131,12 @@ class _Attempt(NamedTuple):
 
 
 @linalg.elementwise
-def _solve(data: Conic, tol: Array, max_iter: Array) -> Root:
-    """A rough point is mostly enough for the polish; where it is not, the iteration goes on."""
-    valid, clean = _checked(data)
-    problem = scaling.equilibrated(clean)
+def _solve(data: Conic, tol: Array, max_iter: Array) -> tuple[_Attempt, program.Scales, Array]:
+    """A rough point is mostly enough for the polish; where it is not, the iteration goes on. With the scales of
+    its pairs, and whether P is positive semidefinite."""
+    problem = scaling.equilibrated(data)
     scales = program.scales(problem)
-    scaled = program.program(clean, scales)
+    scaled = program.program(data, scales)
     enough = jnp.minimum(tol, ROUNDED * jnp.finfo(tol.dtype).eps)
     goals = jnp.stack([*(jnp.maximum(rough, tol / 10) for rough in ROUGH), tol / 100])
 
@@ -139,15 +145,21 @@ def _solve(data: Conic, tol: Array, max_iter: Array) -> Root:
         near = jnp.maximum(goal, tol / 10)
         state = embedding.run(problem, before, near, goal, max_iter)
         found = embedding.result(problem, state, near)
-        x, z, s = scaling.restored(problem, found.x, found.z, found.s)
-        polished = polish.polish(scaled, found.x, scales.rows * s, problem.cost * z / scales.rows)
+        near_s, near_z = (narrowed(data.cones, part) for part in (found.s, found.z))
+        polished = polish.polish(scaled, found.x, near_s, near_z)
         pairs = polished.pairs
-        rough = x, s, z
-        new = scales.columns * polished.x, pairs.s / scales.rows, scales.rows * pairs.z / problem.cost
-        error, other = (_finite(optimality.residual(clean, *point)) for point in (new, rough))
-        x, _, z = (jnp.where(error <= other, a, b) for a, b in zip(new, rough, strict=True))
-        best = x, z, pairs, polished.factor, jnp.minimum(error, other), found.steps
-        return state, _Attempt(*best, found.infeasible, found.unbounded)
+        new = scales.columns * polished.x, pairs.s / scales.rows, scales.rows * pairs.z / scales.cost
+        error = _residual(data, *new)
+
+        def compared() -> tuple[Array, Array, Array]:
+            x, z, s = scaling.restored(problem, found.x, found.z, found.s)
+            other = _residual(data, x, s, z)
+            better = error <= other
+            return jnp.where(better, new[0], x), jnp.where(better, new[2], z), jnp.minimum(error, other)
+
+        # Where the polish has arrived, the point that it came from cannot be better.
+        x, z, error = linalg.lazily(error > enough, compared, (new[0], new[2], error))
+        return state, _Attempt(x, z, pairs, error, found.steps, found.infeasible, found.unbounded)
 
     once = jax.jit(attempt, inline=True)  # traced once for its shapes and for the loop
 
@@ -160,24 +172,21 @@ def _solve(data: Conic, tol: Array, max_iter: Array) -> Root:
     shapes = jax.eval_shape(once, none, start)[1]
     first = none, start, jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), shapes)
     *_, last = lax.while_loop(going, lambda carry: (carry[0] + 1, *once(*carry[:2])), first)
-    zero = data.cones.zero
-    y = Point(last.x, last.z[:zero], last.z[zero:])
-    proofs = last.infeasible, last.unbounded
-    status = iteration.certified(valid, last.residual, tol, convex(problem.P), *proofs)
-    return Root(y, derivative.fixed(scaled, last.pairs, last.factor), status, last.steps, last.residual)
+    return last, scales, convex(problem.P) if data.sparsity.curved else jnp.asarray(True)
 
 
-def _finite(residual: Array) -> Array:
-    return jnp.where(jnp.isfinite(residual), residual, jnp.inf)
+def _residual(data: Conic, x: Array, s: Array, z: Array) -> Array:
+    found = optimality.residual(data, x, s, z)
+    return jnp.where(jnp.isfinite(found), found, jnp.inf)
 
 
 def _checked(data: Conic) -> tuple[Array, Conic]:
     """Whether all numbers are in order, and the data, zero where not."""
     row, cones = jnp.arange(data.b.shape[0]), data.cones
     half_line = (row >= cones.zero) & (row < cones.zero + cones.nonneg)
-    valid = jnp.all(jnp.isfinite(data.b) | (half_line & jnp.isposinf(data.b)))
-    for part in jax.tree.leaves((data.P, data.q, data.A)):
-        valid &= jnp.all(jnp.isfinite(part))
-    valid &= jnp.all((data.alpha > 0) & (data.alpha < 1))
+    valid = jnp.all((data.alpha > 0) & (data.alpha < 1))
+    b = jnp.where(half_line & jnp.isposinf(data.b), 0, data.b)
+    for part in jax.tree.leaves((data.P if data.sparsity.curved else (), data.q, data.A, b)):
+        valid &= all_finite(part)
     P, q, A, b = jax.tree.map(lambda part: jnp.where(valid, part, 0), tuple(data[:4]))
     return valid, Conic(P, q, A, b, jnp.where(valid, data.alpha, 0.5), cones, data.sparsity)

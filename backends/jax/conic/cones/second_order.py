@@ -9,9 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from declarative.backends.jax import linalg
 from declarative.backends.jax.conic.cones.cone import Seen, Term
 from declarative.backends.jax.linalg import inner, reduced, total
 
@@ -103,7 +105,7 @@ class SecondOrder:
         if self.size < max(LONG, G.shape[1] / NARROW):
             return Prepared(G, None)
         blocks = G.reshape(self.count, self.size, -1)
-        return Prepared(G, jnp.einsum("cin,cim->cnm", blocks, blocks))
+        return Prepared(G, jax.vmap(linalg.gram)(blocks))
 
     def term(self, scaling: Scaling, prepared: Prepared) -> Term:
         """Of few long cones: a multiple of the rows' gram, and a change of rank two.

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from declarative.backends.jax.conic import complementarity, system
-from declarative.backends.jax.conic.frame import along, turned, turned_back
+from declarative.backends.jax.conic.frame import turned, turned_back
 from declarative.backends.jax.conic.program import Program, Scales
 from declarative.backends.jax.forms import Cones, Sparsity
 
@@ -80,7 +80,7 @@ def test_steps_meet_their_equations(cones: Cones, known: bool) -> None:
         r, t = (jnp.asarray(rng.normal(size=(size, 1))) for size in problem.A.shape[::-1])
         (x, w), error = system.solve(linear, r, turned(cones, basis, t))
         assert error < 1e-12
-        moved = turned_back(cones, basis, jnp.concatenate([along(cones, basis, weight, w), w], axis=1))
+        moved = turned_back(cones, basis, jnp.concatenate([weight[:, None] * w, w], axis=1))
         dz, ds = moved[:, :1], moved[:, :1] - moved[:, 1:]
         scale = 1 + float(jnp.max(jnp.abs(x))) + float(jnp.max(jnp.abs(moved)))
         np.testing.assert_allclose(problem.P @ x + problem.A.T @ dz, r, atol=1e-11 * scale)
