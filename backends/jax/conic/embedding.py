@@ -23,6 +23,7 @@ from declarative.backends.jax.conic.cones.cone import Cone, Nonsymmetric, Symmet
 from declarative.backends.jax.conic.product import join, split
 from declarative.backends.jax.conic.progress import Iterate, Progress, plus, progress
 from declarative.backends.jax.conic.scaling import Scaled
+from declarative.backends.jax.conic.start import start
 from declarative.backends.jax.linalg import inner
 
 SHORT_STEP = 1e-6  # below it the iteration has stalled
@@ -70,10 +71,10 @@ def iterate(problem: Scaled, tol: Array, target: Array, max_iter: Array) -> Resu
 
 def begin(problem: Scaled) -> State:
     one = jnp.ones_like(problem.cost)
-    start = _start(problem, grouped(problem.cones, problem.alpha))
-    count = jnp.zeros_like(one, dtype=jnp.int32)
     delta = float(jnp.finfo(problem.q.dtype).eps) ** 0.575 * one
-    return State(start, progress(problem, start), start, jnp.inf * one, count, count, count, delta)
+    first = start(problem, delta)
+    count = jnp.zeros_like(one, dtype=jnp.int32)
+    return State(first, progress(problem, first), first, jnp.inf * one, count, count, count, delta)
 
 
 def run(problem: Scaled, state: State, tol: Array, target: Array, max_iter: Array) -> State:
@@ -105,14 +106,6 @@ def result(problem: Scaled, last: State, tol: Array) -> Result:
 
 def _sharp(problem: Scaled) -> float:
     return float(jnp.finfo(problem.q.dtype).eps) ** 0.6
-
-
-def _start(problem: Scaled, cones: tuple[Cone, ...]) -> Iterate:
-    zeros = jnp.zeros(problem.cones.zero, problem.q.dtype)
-    pairs = [cone.start(problem.q) for cone in cones]
-    s, z = (join([zeros, *(pair[i] for pair in pairs)], zeros) for i in range(2))
-    one = jnp.ones_like(problem.cost)
-    return Iterate(jnp.zeros_like(problem.q), z, s, one, one)
 
 
 # ---- one step ----------------------------------------------------------------------------------

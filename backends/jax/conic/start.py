@@ -1,0 +1,51 @@
+"""A scaled conic program -> the point of the embedding where its iteration starts: Mehrotra's (SIAM J. Optim. 2, 1992).
+
+The shortest s of A x + s = b, and the shortest z of the dual equations, each moved into its cones, and further until
+both are of one size. Where a cone is not symmetric, a point of the central path instead.
+"""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+from jax import Array
+
+from declarative.backends.jax.conic import kkt
+from declarative.backends.jax.conic.cones import grouped
+from declarative.backends.jax.conic.cones.cone import Cone, Symmetric
+from declarative.backends.jax.conic.product import join, split
+from declarative.backends.jax.conic.progress import Iterate
+from declarative.backends.jax.conic.scaling import Scaled
+from declarative.backends.jax.linalg import inner
+
+MARGIN = 1.5  # times the distance to the cone
+SHARE = 0.5  # of the mean product, the least distance to its border
+LEAST = 1e-2
+
+
+def start(problem: Scaled, delta: Array) -> Iterate:
+    cones, zero = grouped(problem.cones, problem.alpha), problem.cones.zero
+    q, b, one = problem.q, problem.b, jnp.ones_like(problem.cost)
+    pairs = [cone.start(q) for cone in cones]
+    first, second = ([pair[i] for pair in pairs] for i in range(2))
+    none = jnp.zeros(zero, q.dtype)
+    central = Iterate(jnp.zeros_like(q), join([none, *second], none), join([none, *first], none), one, one)
+    if not all(isinstance(cone, Symmetric) for cone in cones):
+        return central
+    scalings = [cone.scaling(*pair, one, delta) for cone, pair in zip(cones, pairs, strict=True)]
+    solve = kkt.prepared(problem, cones)(scalings, delta)
+    # With H = 1 the first solution has z = -s; the second one's z is the shortest.
+    solved = solve(jnp.stack([0 * q, -q]), jnp.stack([b, 0 * b]), jnp.inf * one)
+    s, z = _inside(cones, first, -solved.z[0, zero:]), _inside(cones, second, solved.z[1, zero:])
+    units, product = (join(first, none), join(second, none)), SHARE * inner(s, z)
+    more = product / inner(units[0], z), product / inner(s, units[1])
+    s, z = (v + jnp.maximum(d, LEAST) * unit for v, d, unit in zip((s, z), more, units, strict=True))
+    found = Iterate(
+        solved.x[0], jnp.concatenate([solved.z[1, :zero], z]), jnp.concatenate([none, s]), one, one
+    )
+    finite = jnp.isfinite(jnp.sum(found.x) + jnp.sum(found.z) + jnp.sum(found.s))
+    return Iterate(*(jnp.where(finite, a, b) for a, b in zip(found, central, strict=True)))
+
+
+def _inside(cones: tuple[Cone, ...], units: list[Array], v: Array) -> Array:
+    parts = zip(cones, units, split(cones, v), strict=True)
+    return join([part + MARGIN * cone.outside(part) * unit for cone, unit, part in parts], v)
