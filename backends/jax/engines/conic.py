@@ -34,7 +34,7 @@ from declarative.layer.contract import Params, Point, Root, SolveOptions
 from declarative.layer.finite import all_finite
 
 MAX_ITER = 100
-ROUGH = 1e-3, 1e-5  # residuals from which the polish mostly arrives
+ROUGH = 1e-2, 1e-4  # residuals from which the polish mostly arrives
 ROUNDED = 1e4  # a residual below so many eps is rounding error
 
 
