@@ -51,7 +51,7 @@ def factorised(H: Array, E: Array, C: Array, delta: Array) -> Factor:
 
 def _stiffness(H: Array, E: Array, C: Array) -> Array:
     """Of each unknown: its own, or where it has none that of the unknowns with which it shares rows."""
-    level = jnp.max(H, initial=0)
+    level = linalg.extent(H)
     least = float(jnp.finfo(H.dtype).eps) ** 0.75
     stiff = least * level < H
     squares = E * E
@@ -86,15 +86,17 @@ def refined(
 
 
 def _share(part: Array, whole: Array) -> Array | float:
-    return jnp.max(jnp.abs(part)) / jnp.max(jnp.abs(whole)) if part.size else 0.0
+    return linalg.extent(part) / linalg.extent(whole) if part.size else 0.0
 
 
 def exact(H: Array, E: Array, C: Array, delta: Array, r: Array, t: Array) -> tuple[Array, Array]:
     """By the LU factors of the whole matrix, for systems of which a Cholesky factor loses too much."""
     n = r.size
     matrix = jnp.block([[jnp.diag(H) if H.ndim == 1 else H, E.T], [E, -jnp.diag(C)]])
-    scales = lax.rsqrt(jnp.max(jnp.abs(matrix), axis=0))
-    scales = jnp.where(jnp.isfinite(scales), scales, 1)
+    # Unknowns first, then rows as they meet them: H may be larger than E by any power.
+    unknowns = _over(lax.rsqrt(jnp.max(jnp.abs(matrix[:, :n]), axis=0)))
+    rows = _over(1 / jnp.maximum(jnp.max(jnp.abs(E) * unknowns, axis=1, initial=0), jnp.sqrt(C)))
+    scales = jnp.concatenate([unknowns, rows])
     signs = jnp.where(jnp.arange(scales.size) < n, delta, -delta)
     scaled = scales[:, None] * matrix * scales + jnp.diag(signs)
     factors = linalg.lu_factor(scaled)
@@ -103,3 +105,7 @@ def exact(H: Array, E: Array, C: Array, delta: Array, r: Array, t: Array) -> tup
     for _ in range(2):
         found = found + scales * linalg.lu_solve(factors, scales * (rhs - matrix @ found))
     return found[:n], found[n:]
+
+
+def _over(scales: Array) -> Array:
+    return jnp.where(jnp.isfinite(scales), scales, 1)

@@ -10,6 +10,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from declarative.backends.jax import linalg
+
 Function = Callable[[Array], Array]
 
 
@@ -78,4 +80,4 @@ def residual(local: Local, x: Array, y: Array, z: Array) -> Array:
 
 
 def largest(v: Array) -> Array:
-    return jnp.max(jnp.abs(v), initial=0)
+    return linalg.extent(v) if v.size else jnp.zeros((), v.dtype)

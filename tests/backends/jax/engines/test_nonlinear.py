@@ -191,3 +191,35 @@ def test_the_plan_says_why() -> None:
         "problem p\n given A: real[m, n]\n find x: real[n]\n minimize sum(exp(x)) + ||A @ x - 1||"
     )
     assert cones.info["engine"] == "conic"
+
+
+EXPONENTIALS = (
+    "problem p\n given A: real[m, n], b: real[m], c: real[n], G: real[k, n], h: real[k]\n find x: real[n]\n"
+    " minimize sum(exp(A @ x - b)) + c' @ x\n subject to\n  rows: G @ x <= h\n  sum(exp(G @ x)) <= 20\n"
+    " return x, dual(rows)"
+)
+
+
+def test_exponentials_that_start_many_orders_of_magnitude_too_high() -> None:
+    """Up to 1e60 at the start; at most solutions below one."""
+    rng = np.random.default_rng(8)
+    size = 10.0 ** rng.uniform(1, 1.7, (20, 1, 1))
+    A, G, inside = size * rng.normal(size=(20, 6, 3)), rng.normal(size=(20, 2, 3)), rng.normal(size=(20, 3))
+    A = np.concatenate([A, -A], axis=1)  # bounded
+    b = np.einsum("bmn,bn->bm", A, inside) + size[:, 0] * abs(rng.normal(size=(20, 12)))
+    h = np.minimum(np.einsum("bmn,bn->bm", G, inside) + abs(rng.normal(size=(20, 2))), 2)
+    c = 0.01 * rng.normal(size=(20, 3))
+    layer = dc.compile(EXPONENTIALS)
+    assert layer.info["engine"] == "nonlinear"
+    got = layer.solve(A, b, c, G, h)
+    assert all(status is Status.SOLVED for status in got.status)
+
+    # Rows below 2 keep the curved constraint from holding.
+    x, force = np.asarray(got.x), np.asarray(got.rows)
+    slope = np.einsum("bmn,bm->bn", A, np.exp(np.einsum("bmn,bn->bm", A, x) - b)) + c
+    pull, slack = np.einsum("bmn,bm->bn", G, force), h - np.einsum("bmn,bn->bm", G, x)
+    large = 1 + abs(slope).max(axis=1, keepdims=True)
+    np.testing.assert_allclose((slope + pull) / large, 0, atol=1e-9)
+    np.testing.assert_allclose(slack * force / large, 0, atol=1e-9)
+    assert force.min() >= 0
+    assert slack.min() > -1e-9
