@@ -81,6 +81,8 @@ class Solver:
         z, slope, curvature, lost = start_at
         state = State(z, slope, curvature, z, lower, upper, infinite, ~held, jnp.int32(0))
         last = _descended(slopes, state, tol, limit)
+        # The last step may lead across the edge of a domain, at which the minimiser lies.
+        z = jnp.where(jnp.isfinite(last.slope) | held, last.z, last.anchor)
         moving = ~held
         away = jnp.any(jnp.abs(last.z) > iteration.FAR)
         residual = jnp.max(jnp.where(last.moving, _error(last), 0), initial=0)
@@ -90,7 +92,7 @@ class Solver:
         code = jnp.where(jnp.any(lost & moving), Status.DIVERGED.code, code)
         code = jnp.where(jnp.any(lower > upper), Status.INFEASIBLE.code, code).astype(jnp.int8)
         none = jnp.zeros(0, first.dtype)
-        return Root(Point(last.z, none, none), Faces(low, high, last.curvature), code, last.steps, residual)
+        return Root(Point(z, none, none), Faces(low, high, slopes(z)[1]), code, last.steps, residual)
 
     def optimality(self, y: Point, p: Params, fixed: Faces) -> Point:
         slope, _ = self._slopes(y.z, p)

@@ -138,6 +138,17 @@ def test_elements_of_a_batch_do_not_disturb_each_other() -> None:
         assert whole.iterations[i] == alone.iterations
 
 
+def test_a_minimiser_at_the_edge_of_a_domain() -> None:
+    """The point reported lies inside, where objective and derivative are numbers."""
+    one = solver(lambda z, v: z**1.5 + (1 + v**2) * z)
+    found = one.solve((V,), None, SolveOptions())
+    assert found.status == Status.SOLVED.code
+    assert (found.y.z >= 0).all()
+    np.testing.assert_allclose(found.y.z, 0, atol=1e-12)
+    slope = jax.jacrev(lambda v: differentiable(one)((v,), None).y.z)(V)
+    np.testing.assert_allclose(slope, 0, atol=1e-5)
+
+
 def test_many_numbers_seen_by_one_unknown() -> None:
     """One kernel for each element: the batch as each by itself, and derivatives in both modes."""
     one = of_cost(lambda z, p: jnp.sum(jnp.sqrt(1 + (p[0] - z[0]) ** 2)), lambda p: 1)
