@@ -12,7 +12,9 @@ class Status(Enum):
     INACCURATE = "close, but not to the tolerance: look at `.residual`, scale the data, or raise `max_iter`"
     INFEASIBLE = "no point satisfies the constraints: relax one, or add a slack with a penalty"
     UNBOUNDED = "the objective falls without end: add bounds or a regularising term"
-    DIVERGED = "the iteration ran away: try another `start` or `engine`, damping, or check the model's conditions"
+    DIVERGED = (
+        "the iteration ran away: try another `start` or `engine`, damping, or check the model's conditions"
+    )
     MAX_ITERATIONS = "stopped at `max_iter`: raise it, loosen `tol`, or try another `start` or `engine`"
     INVALID_INPUT = (
         "an argument holds NaN or infinity, or is a negative weight: clean the data before the call"
