@@ -18,7 +18,7 @@ from declarative.backends.jax import linalg
 from declarative.backends.jax.conic import complementarity, system
 from declarative.backends.jax.conic.complementarity import Pairs
 from declarative.backends.jax.conic.frame import Basis, turned, turned_back
-from declarative.backends.jax.conic.program import Scales, program
+from declarative.backends.jax.conic.program import Program, Scales, program
 from declarative.backends.jax.conic.scaling import present
 from declarative.backends.jax.forms import Cones, Conic
 from declarative.layer.contract import Point
@@ -54,7 +54,7 @@ def optimality(data: Conic, y: Point, fixed: Fixed, mu: Array | None = None) -> 
 def linear(data: Conic, fixed: Fixed) -> tuple[Map, Map]:
     """Solves with the Jacobian of `optimality` and with its transpose; least-norm where it is singular."""
     columns, rows, cost = fixed.scales
-    dual = rows / cost
+    problem, dual = program(data, fixed.scales), rows / cost
     zero, n = data.cones.zero, columns.shape[0]
 
     def point(x: Array, rows: Array) -> Point:
@@ -62,57 +62,55 @@ def linear(data: Conic, fixed: Fixed) -> tuple[Map, Map]:
 
     def forward(rhs: Point) -> Point:
         both = jnp.concatenate(rhs)
-        moved = _forward(fixed, data, both)
+        moved = _forward(fixed, problem, both)
         return point(columns * moved[:n], dual * moved[n:])
 
     def backward(rhs: Point) -> Point:
         x, z = columns * rhs.z, dual * jnp.concatenate([rhs.eq, rhs.ineq])
-        moved = _backward(fixed, data, jnp.concatenate([x, z]))
+        moved = _backward(fixed, problem, jnp.concatenate([x, z]))
         return point(moved[:n], moved[n:])
 
     return forward, backward
 
 
-def _forward(fixed: Fixed, data: Conic, rhs: Array) -> Array:
+def _forward(fixed: Fixed, problem: Program, rhs: Array) -> Array:
     """(x, z) with P x + A'z = r and -C_s A x + C_z z = c."""
-    n, cones, basis, weight = data.q.shape[0], data.cones, fixed.pairs.frame.basis, fixed.pairs.frame.weight
-    there = complementarity.normalised(cones, basis, fixed.normal, rhs[n:])
-    back = turned_back(cones, basis, there)
-    r = rhs[:n] - back @ program(data, fixed.scales).A
-    x, w = _solved(fixed, data, r, -there)
-    return jnp.concatenate([x, back + turned_back(cones, basis, weight * w)])
+    n, cones, basis = problem.q.shape[0], problem.cones, fixed.pairs.frame.basis
+    back = turned_back(cones, basis, complementarity.normalised(cones, basis, fixed.normal, rhs[n:]))
+    x, _, z = _solved(fixed, problem, rhs[:n] - back @ problem.A, -back)
+    return jnp.concatenate([x, back + z])
 
 
-def _backward(fixed: Fixed, data: Conic, rhs: Array) -> Array:
+def _backward(fixed: Fixed, problem: Program, rhs: Array) -> Array:
     """(u, v) with P u - A'C_s'v = r and A u + C_z'v = c."""
-    n, basis = data.q.shape[0], fixed.pairs.frame.basis
-    u, w = _solved(fixed, data, rhs[:n], turned(data.cones, basis, rhs[n:]))
-    return jnp.concatenate([u, -complementarity.denormalised(data.cones, basis, fixed.normal, w)])
+    n, cones, basis = problem.q.shape[0], problem.cones, fixed.pairs.frame.basis
+    u, s, z = _solved(fixed, problem, rhs[:n], rhs[n:])
+    w = turned(cones, basis, z - s)
+    return jnp.concatenate([u, -complementarity.denormalised(cones, basis, fixed.normal, w)])
 
 
-def _solved(fixed: Fixed, data: Conic, r: Array, t: Array) -> tuple[Array, Array]:
-    """See `system`."""
-    n = r.shape[0]
+def _solved(fixed: Fixed, problem: Program, r: Array, t: Array) -> list[Array]:
+    """x, s and z, see `system.solve`."""
+    n, m = r.shape[0], t.shape[0]
     rhs = jnp.concatenate([r, t])[:, None]
     basis, weight = fixed.pairs.frame.basis, fixed.pairs.frame.weight
     direct = _factored if n <= linalg.SMALL else _factored_each
-    point = direct(data, fixed.scales, basis, weight, rhs)
-    if not isinstance(data.P, Array):
-        return point[:n, 0], point[n:, 0]  # nothing dense: what leaves the least residual
-    rough = ~jnp.isfinite(point[0, 0])
-    whole = _whole_each
-    point = linalg.lazily(rough, whole, point, rough, data, fixed.scales, basis, weight, point, rhs)
-    return point[:n, 0], point[n:, 0]
+    point = direct(problem, basis, weight, rhs)
+    if isinstance(problem.P, Array):  # else nothing dense: what leaves the least residual
+        rough = ~jnp.isfinite(point[0, 0])
+        whole = _whole_each
+        point = linalg.lazily(rough, whole, point, rough, problem, basis, weight, point, rhs)
+    return jnp.split(point[:, 0], [n, n + m])
 
 
-def _factored(data: Conic, scales: Scales, basis: Basis, weight: Array, rhs: Array) -> Array:
+def _factored(problem: Program, basis: Basis, weight: Array, rhs: Array) -> Array:
     """NaN where the factor does not solve the system, which is singular, and dense matrices will."""
-    n, problem = data.q.shape[0], program(data, scales)
+    n = problem.q.shape[0]
     linear = system.factorised(problem, system.constant(problem), basis, weight)
-    (x, w), error = system.solve(linear, rhs[:n], rhs[n:])
-    found = jnp.concatenate([x, w])
-    good = error < jnp.finfo(x.dtype).eps ** 0.6
-    return jnp.where(good, found, jnp.nan) if isinstance(data.P, Array) else found
+    steps, error = system.solve(linear, rhs[:n], rhs[n:])
+    found = jnp.concatenate(steps)
+    good = error < jnp.finfo(found.dtype).eps ** 0.6
+    return jnp.where(good, found, jnp.nan) if isinstance(problem.P, Array) else found
 
 
 _factored_each = linalg.elementwise(_factored, columns=True)
@@ -120,11 +118,11 @@ _factored_each = linalg.elementwise(_factored, columns=True)
 
 @linalg.elementwise
 def _whole_each(
-    needed: Array, data: Conic, scales: Scales, basis: Basis, weight: Array, point: Array, rhs: Array
+    needed: Array, problem: Program, basis: Basis, weight: Array, point: Array, rhs: Array
 ) -> Array:
-    return linalg.lazily(needed, _whole, point, data, scales, basis, weight, rhs)
+    return linalg.lazily(needed, _whole, point, problem, basis, weight, rhs)
 
 
-def _whole(data: Conic, scales: Scales, basis: Basis, weight: Array, rhs: Array) -> Array:
-    n = data.q.shape[0]
-    return jnp.concatenate(system.least_norm(program(data, scales), basis, weight, rhs[:n], rhs[n:]))
+def _whole(problem: Program, basis: Basis, weight: Array, rhs: Array) -> Array:
+    n = problem.q.shape[0]
+    return jnp.concatenate(system.least_norm(problem, basis, weight, rhs[:n], rhs[n:]))

@@ -16,7 +16,6 @@ from jax import Array, lax
 from declarative.backends.jax import linalg
 from declarative.backends.jax.conic import complementarity, system
 from declarative.backends.jax.conic.complementarity import Pairs
-from declarative.backends.jax.conic.frame import turned, turned_back
 from declarative.backends.jax.conic.program import Program
 from declarative.backends.jax.conic.system import Constant, System
 
@@ -59,7 +58,7 @@ def polish(problem: Program, x: Array, s: Array, z: Array) -> Polished:
     def body(state: _State) -> _State:
         best, (x, pairs, error) = state.best, state.now
         linear = linearised(problem, constant, pairs)
-        dx, ds, dz = step(problem, linear, pairs, state.missed, accuracy(error))
+        dx, ds, dz = step(linear, state.missed, accuracy(error))
         new, missed = at(x + dx, pairs.s + ds, pairs.z + dz)
         slow = jnp.where(new.error < best.error / 2, 0, state.slow + 1)
         best = jax.tree.map(lambda a, b: jnp.where(new.error < best.error, a, b), new, best)
@@ -77,15 +76,11 @@ def linearised(problem: Program, constant: Constant, pairs: Pairs) -> System:
     return system.factorised(problem, constant, pairs.frame.basis, pairs.frame.weight)
 
 
-def step(
-    problem: Program, linear: System, pairs: Pairs, missed: tuple[Array, Array], accuracy: Array | float
-) -> tuple[Array, Array, Array]:
+def step(linear: System, missed: tuple[Array, Array], accuracy: Array | float) -> tuple[Array, Array, Array]:
     """Newton's step (dx, ds, dz) from a point of these residuals."""
-    (r, t), cones, (weight, _, basis) = missed, problem.cones, pairs.frame
-    (dx, dw), _ = system.solve(linear, -r[:, None], -turned(cones, basis, t)[:, None], accuracy)
-    dz = weight[:, None] * dw
-    moves = turned_back(cones, basis, jnp.concatenate([dz - dw, dz], 1))
-    return dx[:, 0], moves[:, 0], moves[:, 1]
+    r, t = missed
+    (x, s, z), _ = system.solve(linear, -r[:, None], -t[:, None], accuracy)
+    return x[:, 0], s[:, 0], z[:, 0]
 
 
 def accuracy(error: Array) -> Array:

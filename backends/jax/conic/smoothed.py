@@ -107,7 +107,7 @@ def _central(data: Conic, y: Point, good: Array, mu: Array) -> tuple[Point, deri
 
     def body(state: _State) -> _State:
         linear = polish.linearised(problem, constant, state.pairs)
-        dx, ds, dz = polish.step(problem, linear, state.pairs, state.missed, polish.ACCURACY[0])
+        dx, ds, dz = polish.step(linear, state.missed, polish.ACCURACY[0])
 
         def shorter(carry: tuple[Array, Array, _State]) -> tuple[Array, Array, _State]:
             tries, length, _ = carry

@@ -1,14 +1,13 @@
 """The linear system of a conic program about complementary pairs, by one Cholesky factor and refinement.
 
-    P x + B'D w = r,   B x - (1 - D) w = t,   D = diag(weight), B = U'A:
+    P x + B'D w = r,   B x - (1 - D) w = U't,   D = diag(weight), B = U'A:
 
-Newton's system for the pairs of `frame`, w the step of z - s in the basis U. Rows of weight 1 are equations, rows
-of weight 0 give their own w, those between add the curvature of their cone's boundary to P.
+Newton's system for the pairs of `frame`, whose steps are z = U D w and s = -U (1 - D) w. Rows of weight 1 are
+equations, rows of weight 0 give their own w, those between add the curvature of their cone's boundary to P.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 
 import jax
@@ -21,14 +20,13 @@ from declarative.backends.jax.conic import groups
 from declarative.backends.jax.conic.blockwise import turned_rows
 from declarative.backends.jax.conic.frame import Basis, turned, turned_back
 from declarative.backends.jax.conic.program import Program
-from declarative.backends.jax.forms import Cones
 from declarative.backends.jax.structure import matrix
 from declarative.backends.jax.structure.border import BorderedRows
 from declarative.backends.jax.structure.matrix import Factor, Square, Wide
 from declarative.layer.linear import solve_equilibrated
 
 REFINEMENTS = 8
-ROUNDED = 256  # a relative residual of so many eps is rounding error
+ROUNDED = 128  # a relative residual of so many eps is rounding error
 FEW, LONG = 4, 8  # second-order cones of one size at most, and their least size, for which A'A is kept
 
 
@@ -40,20 +38,6 @@ class System(NamedTuple):
     basis: Basis
     penalty: Array  # [m], weight / (1 - weight), that of active rows large, not infinite
     factor: Factor  # of the matrix that `approximate` inverts
-
-    def into(self, r: Array) -> Array:
-        """Columns of the first equations, for the unknowns of B, see `_owned`."""
-        if not _owned(self.problem):
-            return r
-        place, slope = _places(self.problem)
-        return turned(_solid(self.problem), self._own_basis(), r[place] / slope)
-
-    def out(self, x: Array) -> Array:
-        """The transpose of `into`."""
-        if not _owned(self.problem):
-            return x
-        place, slope = _places(self.problem)
-        return (turned_back(_solid(self.problem), self._own_basis(), x) / slope)[np.argsort(place)]
 
     def times(self, x: Array) -> Array:
         """B x, for columns."""
@@ -70,9 +54,6 @@ class System(NamedTuple):
     def combined(self, w: Array) -> Array:
         few = isinstance(self.B, Array) and w.shape[1] == 1
         return (w[:, 0] @ self.B)[:, None] if few else self.B.T @ w
-
-    def _own_basis(self) -> Basis:
-        return self.basis[1:] if self.problem.cones.zero else self.basis
 
 
 class Constant(NamedTuple):
@@ -109,7 +90,7 @@ def factorised(problem: Program, constant: Constant, basis: Basis, weight: Array
     found = System(problem, A, basis, penalty, penalty)
     if _owned(problem):
         assert isinstance(A, Array)
-        equations = found.into(A[:zero].T).T
+        equations = turned(problem.cones, basis, _placed(problem, A[:zero].T))[zero:].T
         root = jnp.sqrt(1 / (penalty[zero:] + delta))
         schur = linalg.gram(root[:, None] * equations.T) + rho * jnp.eye(zero, dtype=A.dtype)
         return found._replace(B=equations, factor=linalg.cholesky(schur) if zero else schur)
@@ -168,6 +149,18 @@ def _owned(problem: Program) -> bool:
     return sorted(single[cones.zero :]) == list(range(problem.q.shape[0]))
 
 
+def _placed(problem: Program, r: Array) -> Array:
+    """Columns of the first equations, for the unknowns, as [m, columns] for the cones' rows."""
+    place, slope = _places(problem)
+    return jnp.concatenate([jnp.zeros((problem.cones.zero, r.shape[1]), r.dtype), r[place] / slope])
+
+
+def _taken(problem: Program, x: Array) -> Array:
+    """The transpose of `_placed`."""
+    place, slope = _places(problem)
+    return (x[problem.cones.zero :] / slope)[np.argsort(place)]
+
+
 def _places(problem: Program) -> tuple[np.ndarray, Array]:
     """The unknown that each row of the cones sees, and how large there, as a column."""
     assert isinstance(problem.A, Array)
@@ -175,10 +168,6 @@ def _places(problem: Program) -> tuple[np.ndarray, Array]:
     place = np.asarray(problem.sparsity.single, np.int32)[zero:]
     there = np.eye(n, dtype=problem.A.dtype)[place]
     return place, jnp.sum(problem.A[zero:] * there, axis=1, keepdims=True)
-
-
-def _solid(problem: Program) -> Cones:
-    return replace(problem.cones, zero=0)
 
 
 def _single(problem: Program, group: groups.Group) -> bool:
@@ -192,11 +181,17 @@ def _single(problem: Program, group: groups.Group) -> bool:
 
 def solve(
     system: System, r: Array, t: Array, accuracy: Array | float = 0.0
-) -> tuple[tuple[Array, Array], Array]:
-    """Columns (x, w), and the largest relative residual left, of which `accuracy` is enough; t and w are in
-    `frame.turned` coordinates."""
-    problem, penalty = system.problem, system.penalty[:, None]
+) -> tuple[tuple[Array, Array, Array], Array]:
+    """Columns (x, s, z) with P x + A'z = r and A x + s = t for steps s and z of the pairs, and the largest relative
+    residual left, of which `accuracy` is enough."""
+    problem, basis, penalty = system.problem, system.basis, system.penalty[:, None]
+    cones, owned, columns = problem.cones, _owned(problem), r.shape[1]
     rho = _lifts(r.dtype)[1]
+    there = turned(cones, basis, jnp.concatenate([t, _placed(problem, r)], 1) if owned else t)
+    if owned:
+        t, r = there[:, :columns], there[cones.zero :, columns:]
+    else:
+        t = there
 
     # In place of w the unknown is u = (1 - weight + rho weight) w: penalty u = weight w.
     def exact(point: tuple[Array, Array]) -> tuple[Array, Array]:
@@ -217,8 +212,13 @@ def solve(
         return x, system.times(x) - t
 
     enough = jnp.maximum(ROUNDED, accuracy / jnp.finfo(r.dtype).eps)
-    (x, u), error = linalg.refined(exact, approximate, (system.into(r), t), REFINEMENTS, enough)
-    return (system.out(x), u + (1 - rho) * penalty * u), error
+    (x, u), error = linalg.refined(exact, approximate, (r, t), REFINEMENTS, enough)
+    z = penalty * u
+    steps = [rho * z - u, z]
+    if owned:
+        steps.append(jnp.concatenate([jnp.zeros((cones.zero, columns), x.dtype), x]))
+    s, z, *own = jnp.split(turned_back(cones, basis, jnp.concatenate(steps, 1)), len(steps), 1)
+    return (_taken(problem, own[0]) if owned else x, s, z), error
 
 
 def _through_schur(system: System, r: Array, t: Array) -> tuple[Array, Array]:
@@ -234,22 +234,23 @@ def _through_schur(system: System, r: Array, t: Array) -> tuple[Array, Array]:
     return x, jnp.concatenate([rho * y, x - there])
 
 
-def least_norm(problem: Program, basis: Basis, weight: Array, r: Array, t: Array) -> tuple[Array, Array]:
+def least_norm(
+    problem: Program, basis: Basis, weight: Array, r: Array, t: Array
+) -> tuple[Array, Array, Array]:
     """The same for a singular system: the whole matrix, symmetric in x and the steps of z."""
     P, A, cones = problem.P, problem.A, problem.cones
     assert isinstance(P, Array)
     assert isinstance(A, Array)
-    B = turned(cones, basis, A)
+    B, right = turned(cones, basis, A), turned(cones, basis, t)
     n = P.shape[0]
     moving = weight > 0
     rest = jnp.where(moving, (1 - weight) / jnp.where(moving, weight, 1), 1)
     rows = jnp.where(moving[:, None], B, 0)
     whole = jnp.block([[P, rows.T], [rows, -jnp.diag(rest)]])
-    rhs = jnp.concatenate([r, jnp.where(moving[:, None], t, 0)])
+    rhs = jnp.concatenate([r, jnp.where(moving[:, None], right, 0)])
     point = jax.vmap(lambda b: solve_equilibrated(whole, b, False), in_axes=1, out_axes=1)(rhs)
-    x, z = point[:n], point[n:]
-    w = jnp.where(moving[:, None], z / jnp.where(moving, weight, 1)[:, None], B @ x - t)
-    return x, w
+    x, z = point[:n], turned_back(cones, basis, point[n:])
+    return x, t - A @ x, z
 
 
 def _times(A: Square | Wide, x: Array) -> Array:

@@ -63,12 +63,12 @@ class Solver:
             return self._equations.solve(p, start, options)
         tol = options.tol or (1e-8 if data.q.dtype == jnp.float64 else 1e-4)
         limits = jnp.asarray(tol, data.q.dtype), jnp.asarray(options.max_iter or MAX_ITER)
-        valid, clean = _checked(data)
-        last, scales, convex = _solve(clean, *limits)
+        valid = _valid(data)
+        last, scales, convex = _solve(valid, data, *limits)
         y = Point(last.x, last.z[: data.cones.zero], last.z[data.cones.zero :])
         proofs = last.infeasible, last.unbounded
         status = iteration.certified(valid, last.residual, limits[0], convex, *proofs)
-        fixed = derivative.fixed(data.cones, clean.alpha, scales, last.pairs)
+        fixed = derivative.fixed(data.cones, _clean(valid, data).alpha, scales, last.pairs)
         return Root(y, fixed, status, last.steps, last.residual)
 
     def optimality(self, y: Point, p: Params, fixed: Any) -> Point:
@@ -131,9 +131,10 @@ class _Attempt(NamedTuple):
 
 
 @linalg.elementwise
-def _solve(data: Conic, tol: Array, max_iter: Array) -> tuple[_Attempt, program.Scales, Array]:
+def _solve(valid: Array, data: Conic, tol: Array, max_iter: Array) -> tuple[_Attempt, program.Scales, Array]:
     """A rough point is mostly enough for the polish; where it is not, the iteration goes on. With the scales of
     its pairs, and whether P is positive semidefinite."""
+    data = _clean(valid, data)
     problem = scaling.equilibrated(data)
     scales = program.scales(problem)
     scaled = program.program(data, scales)
@@ -180,13 +181,18 @@ def _residual(data: Conic, x: Array, s: Array, z: Array) -> Array:
     return jnp.where(jnp.isfinite(found), found, jnp.inf)
 
 
-def _checked(data: Conic) -> tuple[Array, Conic]:
-    """Whether all numbers are in order, and the data, zero where not."""
+def _valid(data: Conic) -> Array:
+    """Whether all numbers are in order."""
     row, cones = jnp.arange(data.b.shape[0]), data.cones
     half_line = (row >= cones.zero) & (row < cones.zero + cones.nonneg)
     valid = jnp.all((data.alpha > 0) & (data.alpha < 1))
     b = jnp.where(half_line & jnp.isposinf(data.b), 0, data.b)
     for part in jax.tree.leaves((data.P if data.sparsity.curved else (), data.q, data.A, b)):
         valid &= all_finite(part)
+    return valid
+
+
+def _clean(valid: Array, data: Conic) -> Conic:
+    """Zeros in place of invalid data."""
     P, q, A, b = jax.tree.map(lambda part: jnp.where(valid, part, 0), tuple(data[:4]))
-    return valid, Conic(P, q, A, b, jnp.where(valid, data.alpha, 0.5), cones, data.sparsity)
+    return Conic(P, q, A, b, jnp.where(valid, data.alpha, 0.5), data.cones, data.sparsity)
