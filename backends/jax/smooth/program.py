@@ -70,13 +70,16 @@ def residual(local: Local, x: Array, y: Array, z: Array) -> Array:
     Stationarity, feasibility, and complementarity against 1 + |x' slope|; z is taken as given, nonnegative.
     """
     forces = (jnp.concatenate([y, z]) if z.size else y) @ local.E
-    column = 1 + jnp.maximum(largest(local.slope), largest(forces))
+    slope, force, left = linalg.reduced(
+        *(linalg.largest(v) for v in (local.slope, forces, local.slope + forces))
+    )
+    column = 1 + jnp.maximum(slope, force)
     row = 1 + largest(local.E @ x)
     missed = jnp.maximum(largest(local.eq), largest(jnp.maximum(local.ineq, 0)))
     if not z.size:
-        return jnp.maximum(largest(local.slope + forces) / column, largest(local.eq) / row)
+        return jnp.maximum(left / column, largest(local.eq) / row)
     pairs = jnp.sum(jnp.abs(z * local.ineq)) / (1 + jnp.abs(x @ local.slope))
-    return jnp.maximum(jnp.maximum(largest(local.slope + forces) / column, missed / row), pairs)
+    return jnp.maximum(jnp.maximum(left / column, missed / row), pairs)
 
 
 def largest(v: Array) -> Array:
