@@ -128,6 +128,11 @@ def forward(factor: Array, rhs: Array, transposed: bool = False) -> Array:
     return solved if rhs.ndim == 2 else solved[:, 0]
 
 
+def forward_rows(factor: Array, rows: Array, transposed: bool = False) -> Array:
+    """`forward` for the rows of a matrix, which are columns to LAPACK: nothing is copied."""
+    return lax.optimization_barrier(forward(factor, rows.T, transposed).T)
+
+
 def gram(rows: Array) -> Array:
     """rows' rows. A copy of the transpose pays: XLA's product of it is the faster one on the CPU."""
     return lax.optimization_barrier(rows.T) @ rows

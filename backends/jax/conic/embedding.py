@@ -21,7 +21,7 @@ from declarative.backends.jax.conic import kkt
 from declarative.backends.jax.conic.cones import grouped
 from declarative.backends.jax.conic.cones.cone import Cone, Nonsymmetric, Symmetric
 from declarative.backends.jax.conic.product import join, split
-from declarative.backends.jax.conic.progress import Iterate, Progress, plus, progress
+from declarative.backends.jax.conic.progress import Iterate, Progress, flat, parts, plus, progress
 from declarative.backends.jax.conic.scaling import Scaled
 from declarative.backends.jax.conic.start import start
 from declarative.backends.jax.linalg import inner
@@ -32,7 +32,8 @@ PATIENCE = 20  # steps without a better point before giving up,
 ENOUGH = 2  # and where the tolerance is met
 FAIR = 1e-8  # residual of a certificate that is believed where there is no solution
 FRACTION = 0.99  # of the way to the boundary
-ACCURACY = 1e-8  # of a direction, relative to the error where it starts
+ACCURACY = (1e-2, 1e-6), (1e-4, 1e-7)  # above an error, that of a direction, relative to it;
+SHARP = 1e-8  # elsewhere
 SHRINK = 0.9
 TRIES = 100
 
@@ -41,13 +42,11 @@ System = Callable[[list[Any], Array], kkt.Solve]
 
 
 class State(NamedTuple):
-    now: Iterate
+    now: Array  # see `progress.flat`
     progress: Progress  # of `now`
-    best: Iterate
+    best: Array
     error: Array  # of `best`
-    steps: Array
-    stalls: Array  # short or failed steps in a row
-    waiting: Array  # steps since `best`
+    counts: Array  # [3] int: steps; short or failed steps in a row; steps since `best`
     delta: Array  # regularisation, raised where a factorisation fails
 
 
@@ -72,9 +71,8 @@ def iterate(problem: Scaled, tol: Array, target: Array, max_iter: Array) -> Resu
 def begin(problem: Scaled) -> State:
     one = jnp.ones_like(problem.cost)
     delta = float(jnp.finfo(problem.q.dtype).eps) ** 0.575 * one
-    first = start(problem, delta)
-    count = jnp.zeros_like(one, dtype=jnp.int32)
-    return State(first, progress(problem, first), first, jnp.inf * one, count, count, count, delta)
+    first, counts = start(problem, delta), jnp.zeros_like(one, shape=3, dtype=jnp.int32)
+    return State(flat(first), progress(problem, first), flat(first), jnp.inf * one, counts, delta)
 
 
 def run(problem: Scaled, state: State, tol: Array, target: Array, max_iter: Array) -> State:
@@ -85,12 +83,10 @@ def run(problem: Scaled, state: State, tol: Array, target: Array, max_iter: Arra
     system = kkt.prepared(problem, cones)
 
     def going(state: State) -> Array:
-        done = (
-            (state.error < target) | (state.progress.infeasible < sharp) | (state.progress.unbounded < sharp)
-        )
+        done = (state.error < target) | jnp.any(state.progress.proofs < sharp)
         patience = jnp.where(state.error < tol, ENOUGH, PATIENCE)
-        stuck = (state.stalls >= STALLS) | (state.waiting >= patience)
-        return (state.steps < max_iter) & ~stuck & ~done
+        steps, stalls, waiting = state.counts
+        return (steps < max_iter) & (stalls < STALLS) & (waiting < patience) & ~done
 
     return lax.while_loop(going, lambda state: _advance(problem, cones, system, state), state)
 
@@ -99,9 +95,9 @@ def result(problem: Scaled, last: State, tol: Array) -> Result:
     # Where neither a solution nor a sharp certificate was reached, a fair one tells why.
     sharp = _sharp(problem)
     limit = jnp.where(last.error > tol, max(FAIR, sharp), sharp)
-    x, z, s = (part / last.best.tau for part in last.best[:3])
-    proofs = last.progress.infeasible < limit, last.progress.unbounded < limit
-    return Result(x, z, s, last.steps, *proofs, last.error)
+    x, z, s, tau, _ = parts(problem, last.best)
+    infeasible, unbounded = last.progress.proofs < limit
+    return Result(x / tau, z / tau, s / tau, last.counts[0], infeasible, unbounded, last.error)
 
 
 def _sharp(problem: Scaled) -> float:
@@ -112,73 +108,63 @@ def _sharp(problem: Scaled) -> float:
 
 
 def _advance(problem: Scaled, cones: tuple[Cone, ...], system: System, state: State) -> State:
-    accuracy = ACCURACY * jnp.minimum(state.error, 1)
-    move, length = _step(problem, cones, system, state.now, state.progress, state.delta, accuracy)
+    move, length = _step(problem, cones, system, state, _accuracy(state.error))
     healthy = jnp.isfinite(length)
-    now = _moved(state.now, move, length, healthy)
-    found = progress(problem, now)
+    moved = state.now + length * move
+    # Scaled: the larger of tau and kappa is one.
+    now = jnp.where(healthy, moved / jnp.maximum(moved[-2], moved[-1]), state.now)
+    found = progress(problem, parts(problem, now))
     improved = found.error < state.error
     short = healthy & (length < SHORT_STEP)
     return State(
         now=now,
         progress=found,
-        best=Iterate(*(jnp.where(improved, new, old) for new, old in zip(now, state.best, strict=True))),
+        best=jnp.where(improved, now, state.best),
         error=jnp.where(improved, found.error, state.error),
-        steps=state.steps + 1,
-        stalls=jnp.where(short | ~healthy, state.stalls + 1, 0),
-        waiting=jnp.where(improved | ~healthy, 0, state.waiting + 1),
+        counts=jnp.where(jnp.stack([True, short | ~healthy, healthy & ~improved]), state.counts + 1, 0),
         delta=jnp.where(healthy, state.delta, 100 * state.delta),
     )
 
 
-def _moved(now: Iterate, move: Iterate, length: Array, healthy: Array) -> Iterate:
-    """Scaled: the larger of tau and kappa is one."""
-    tau, kappa = now.tau + length * move.tau, now.kappa + length * move.kappa
-    scale = jnp.where(healthy, 1 / jnp.maximum(tau, kappa), 1)
-    return Iterate(
-        *(
-            jnp.where(healthy, scale * (part + length * change), part)
-            for part, change in zip(now, move, strict=True)
-        )
-    )
+def _accuracy(error: Array) -> Array:
+    """Of a direction that starts where the error is this: what is left of the residuals, relative to the point."""
+    shares = [jnp.asarray(share, error.dtype) for _, share in ACCURACY]
+    share = jnp.select([error > limit for limit, _ in ACCURACY], shares, SHARP)
+    return share * jnp.minimum(error, 1)
 
 
 def _step(
-    problem: Scaled,
-    cones: tuple[Cone, ...],
-    system: System,
-    now: Iterate,
-    found: Progress,
-    delta: Array,
-    accuracy: Array,
-) -> tuple[Iterate, Array]:
-    q, A, b = problem.q, problem.A, problem.b
-    zero = problem.cones.zero
+    problem: Scaled, cones: tuple[Cone, ...], system: System, state: State, accuracy: Array
+) -> tuple[Array, Array]:
+    """A direction and how far it may be taken."""
+    q, b, zero = problem.q, problem.b, problem.cones.zero
+    now, found, n = parts(problem, state.now), state.progress, problem.q.shape[0]
     x, z, s, tau, kappa = now
     degree = sum(cone.degree for cone in cones) + 1
     mu = (found.gap + tau * kappa) / degree
     pairs = list(zip(split(cones, s[zero:]), split(cones, z[zero:]), strict=True))
-    scalings = [cone.scaling(*pair, mu, delta) for cone, pair in zip(cones, pairs, strict=True)]
-    solve = system(scalings, delta)
+    scalings = [cone.scaling(*pair, mu, state.delta) for cone, pair in zip(cones, pairs, strict=True)]
+    solve = system(scalings, state.delta)
     Px, bend = found.Px, found.bend / tau
-    r_x, r_z = plus(found.Az, Px) + q * tau, found.Ax + s - b * tau
     slope = q if Px is None else q + 2 / tau * Px
+    beside = jnp.concatenate([slope, b, jnp.zeros_like(b)])
+    # The residuals, and what the second right-hand side is.
+    first = jnp.stack([-(plus(found.Az, Px) + q * tau), -q])
+    second = jnp.stack([b * tau - found.Ax - s, b])
     r_tau = kappa + bend + found.linear + found.bound
-    zeros = jnp.zeros_like(s[:zero])
 
-    def turn(_: Array, carry: tuple[Array, Array, Array, Any]) -> tuple[Array, Array, Array, Any]:
+    def turn(_: Array, carry: tuple[Array, ...]) -> tuple[Array, ...]:
         """The direction that leaves `keep` of the residuals and takes s o z by `shift`, tau * kappa by `tk`;
         then what the corrector is to do after it."""
-        keep, shift, tk = carry[:3]
-        solved = solve(
-            jnp.stack([-keep * r_x, -q]),
-            jnp.stack([shift - keep * r_z, b]),
-            accuracy,
+        (keep, tk, _), shift, _ = carry
+        weights = jnp.stack([keep, jnp.ones_like(keep)])[:, None]
+        d = jnp.pad(shift[None], ((0, 1), (0, 0)))
+        solved = solve(weights * first, weights * second, d, accuracy)
+        x2, z2 = solved[1, :n], solved[1, n : n + z.size]
+        energy = sum(
+            cone.energy(*each) for cone, *each in zip(cones, scalings, split(cones, z2[zero:]), strict=True)
         )
-        (x1, x2), (z1, z2) = solved.x, solved.z
-        given = zip(cones, scalings, split(cones, z2[zero:]), strict=True)
-        energy = sum(cone.energy(scaling, part) for cone, scaling, part in given)
-        rise = solved.x @ slope + solved.z @ b
+        rise = solved @ beside
         fall = -energy - kappa / tau
         # Both are the same where the system is solved; they differ where it is singular, along an
         # unknown that only the objective sees: there x2 is long, and tau must fall.
@@ -187,27 +173,27 @@ def _step(
             fall -= inner(left, problem.P @ left)
         fall = jnp.minimum(fall, rise[1] - (bend + kappa) / tau)
         d_tau = (-keep * r_tau + tk / tau - rise[0]) / fall
-        dx, dz = x1 + d_tau * x2, z1 + d_tau * z2
-        # From the linear equation, so that it is met: the scaling would lose digits.
-        ds = join([zeros, (d_tau * b - keep * r_z - A @ dx)[zero:]], zeros)
         d_kappa = -(tk + kappa * d_tau) / tau
-        move = Iterate(dx, dz, ds, d_tau, d_kappa)
-        moves = list(zip(split(cones, ds[zero:]), split(cones, dz[zero:]), strict=True))
-        arguments = [
-            (scaling, *pair, *moved) for scaling, pair, moved in zip(scalings, pairs, moves, strict=True)
-        ]
+        dx, dz, _ = jnp.split(solved[0] + d_tau * solved[1], [n, n + z.size])
+        # Of the whole direction, so that the linear equation is met: those of both right-hand sides may cancel.
+        ds = keep * second[0] + d_tau * b - problem.A @ dx
+        move = jnp.concatenate([dx, dz, jnp.zeros_like(s[:zero]), ds[zero:], d_tau[None], d_kappa[None]])
+        moved = parts(problem, move)
+        each = zip(cones, scalings, split(cones, moved.s[zero:]), split(cones, moved.z[zero:]), strict=True)
+        moves = [cone.moves(scaling, *way) for cone, scaling, *way in each]
+        arguments = [(scaling, *pair, one) for scaling, pair, one in zip(scalings, pairs, moves, strict=True)]
         # What is not finite in the solutions is not in `rise`.
         length = jnp.where(
-            jnp.isfinite(jnp.sum(rise) + d_tau), _longest(cones, arguments, now, move), jnp.nan
+            jnp.isfinite(jnp.sum(rise) + d_tau), _longest(cones, arguments, now, moved), jnp.nan
         )
         sigma = (1 - jnp.minimum(1, length)) ** 3
-        parts = [cone.shift(*given, sigma * mu) for cone, given in zip(cones, arguments, strict=True)]
+        shifts = [cone.shift(*given, sigma * mu) for cone, given in zip(cones, arguments, strict=True)]
         tk = tau * kappa - sigma * mu + d_tau * d_kappa
-        return 1 - sigma, join([zeros, *parts], zeros), tk, (move, length)
+        return jnp.stack([1 - sigma, tk, length]), join(shifts, s[:0]), move
 
     # Predictor and corrector as one loop body: it halves the time to compile.
-    first = jnp.ones_like(tau), s, tau * kappa, (now, tau)
-    move, length = lax.fori_loop(0, 2, turn, first)[3]
+    start = jnp.stack([jnp.ones_like(tau), tau * kappa, tau]), s[zero:], state.now
+    (*_, length), _, move = lax.fori_loop(0, 2, turn, start)
     return move, jnp.minimum(1, length)
 
 
@@ -226,7 +212,7 @@ def _longest(cones: tuple[Cone, ...], arguments: list[Any], now: Iterate, move: 
     def good(t: Array) -> Array:
         s, z, tau, kappa = (part + t * change for part, change in zip(now[1:], move[1:], strict=True))
         mu = (s @ z + tau * kappa) / degree
-        inside = [cone.inside(s + t * ds, z + t * dz, mu) for cone, (_, s, z, ds, dz) in others]
+        inside = [cone.inside(s + t * ds, z + t * dz, mu) for cone, (_, s, z, (ds, dz)) in others]
         return jnp.all(jnp.stack(inside))
 
     def going(carry: tuple[Array, Array]) -> Array:

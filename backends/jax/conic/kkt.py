@@ -1,4 +1,4 @@
-"""Solves with [P A'; A -(H + delta)], H the scaling of the cones and zero on the zero rows.
+"""Solves P x + A'z = r, A x + s = e, s + (H + delta) z = -d, with H the scaling of the cones; s = 0 on zero rows.
 
 By a factor of the condensed matrix (see `normal`, `standard`), and refinement. On the cones' rows delta stays: it
 is a proximal term on their multipliers, which does not move the solution (Friedlander and Orban, 2012). Elsewhere
@@ -8,9 +8,8 @@ refinement takes it out: those equations carry the feasibility of the next point
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias
 
-import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
@@ -24,20 +23,13 @@ from declarative.backends.jax.conic.scaling import Scaled
 from declarative.backends.jax.structure.blocks import Rows
 from declarative.backends.jax.structure.border import BorderedRows
 
-REFINEMENTS = 6
+REFINEMENTS = 30  # where the matrix is nearly singular, each takes out little, but the last steps need it
 ENOUGH = 16  # a residual of so many eps is as small as it gets
 
 
-class Solution(NamedTuple):
-    """One for each right-hand side."""
-
-    x: Array  # [k, n]
-    z: Array  # [k, kept]
-
-
-Solve = Callable[[Array, Array, Array], Solution]
-"""For right-hand sides that are the rows of r [k, n] and t [k, kept]. Refinement ends at a residual of the third
-argument, relative to the size of the point."""
+Solve: TypeAlias = Callable[[Array, Array, Array, Array], Array]
+"""For right-hand sides that are the rows of r [k, n], e [k, kept] and d [k, rows]. Refinement ends at a residual of
+the fourth argument, relative to the size of the point. The rows of the result are x, z and s, side by side."""
 
 
 def prepared(problem: Scaled, cones: tuple[Cone, ...]) -> Callable[[list[Any], Array], Solve]:
@@ -45,53 +37,55 @@ def prepared(problem: Scaled, cones: tuple[Cone, ...]) -> Callable[[list[Any], A
     if not isinstance(problem.A, Array):
         rows = problem.A
         return lambda scalings, delta: _in_blocks(problem, rows, cones, scalings, delta)
-    zero, P = problem.cones.zero, problem.P
-    E, G = problem.A[:zero], products(problem.A[zero:], seen(problem.cones, problem.sparsity)[zero:])
+    zero, P, n, kept = problem.cones.zero, problem.P, problem.q.shape[0], problem.b.shape[0]
+    A = products(problem.A, seen(problem.cones, problem.sparsity))
     own = standard.owners(problem, cones)
-    factorised = normal.condensed(problem, cones, G) if own is None else standard.condensed(problem, own, G)
+    factorised = normal.condensed(problem, cones, A) if own is None else standard.condensed(problem, own, A)
 
     def system(scalings: list[Any], delta: Array) -> Solve:
         begin, approximate = factorised(scalings, delta)
 
-        def solve(r: Array, t: Array, accuracy: Array) -> Solution:
-            a, size = t[:, :zero], jnp.max(jnp.abs(r), axis=1)
+        def solve(r: Array, e: Array, d: Array, accuracy: Array) -> Array:
+            """The residuals are those of the first equation and of the zero rows, s itself: the linear equation
+            and the cones' hold always. A multiplier is a sum of ever smaller steps: that of x as a whole would be
+            the difference of large numbers. Ends where a step no longer helps, and leaves that one out."""
+            size = _largest(r)
+            floor = jnp.maximum(accuracy, ENOUGH * float(jnp.finfo(r.dtype).eps))
 
-            def left_of(x: Array, z: Array) -> tuple[Array, Array]:
-                slope, rest = r - z[:, :zero] @ E - G.back(z[:, zero:]), a - x @ E.T
-                return slope - x @ P if problem.sparsity.curved else slope, rest
+            def slope(point: Array) -> Array:
+                left = r - A.back(point[:, n : n + kept])
+                return left - point[:, :n] @ P if problem.sparsity.curved else left
 
-            def judged(x: Array, z: Array) -> tuple[Array, Array, Array]:
-                """The residuals of the equations but the cones', and their size."""
-                slope, rest = left_of(x, z)
-                few = linalg.reduced(*map(linalg.largest, (*x, *slope)))
-                many = linalg.reduced(*map(linalg.largest, z))
-                scale = size + jnp.stack(few[: len(x)]) + jnp.stack(many)
-                error = jnp.maximum(jnp.stack(few[len(x) :]), jnp.max(jnp.abs(rest), axis=1, initial=0))
-                return slope, rest, jnp.max(error / scale)
+            def rest(point: Array) -> Array:
+                return point[:, n + kept : n + kept + zero]
 
             def going(carry: Any) -> Array:
-                step, *_, error, previous = carry
-                again = (step < REFINEMENTS) & ~(error >= previous / 2) & (error > floor)
-                return (step == 0) | again
+                error, previous, step = carry[-1]
+                return (step == 0) | (step < REFINEMENTS) & ~(error >= previous) & (error > floor)
 
             def improve(carry: Any) -> Any:
-                step, x, z, slope, rest, error, _ = carry
-                # A multiplier as a sum of ever smaller steps: that of x as a whole is the difference of large numbers.
-                point = tuple(map(jnp.add, (x, z), approximate(slope, rest)))
-                new, old = (*point, *judged(*point)), (x, z, slope, rest, error)
-                better = (new[-1] < error) | (step == 0)
-                return step + 1, *jax.tree.map(lambda a, b: jnp.where(better, a, b), new, old), error
+                _, point, left, score = carry
+                x, z = approximate(left, rest(point))
+                new = point + jnp.concatenate([x, z, -A.along(x)], axis=1)
+                left = slope(new)
+                largest = jnp.maximum(_largest(left), jnp.max(jnp.abs(rest(new)), axis=1, initial=0))
+                error = jnp.max(largest / (size + _largest(new)))
+                return point, new, left, jnp.stack([error, score[0], score[2] + 1])
 
-            floor = jnp.maximum(accuracy, ENOUGH * float(jnp.finfo(r.dtype).eps))
-            one = jnp.ones_like(delta)
-            start = begin(t[:, zero:])
-            left = left_of(*start)
-            carry = jnp.zeros_like(one, dtype=jnp.int32), *start, *left, one, jnp.inf * one
-            return Solution(*lax.while_loop(going, improve, carry)[1:3])
+            start = jnp.concatenate(begin(e, d), axis=1)
+            first = jnp.stack([jnp.inf, jnp.inf, 0]).astype(r.dtype)
+            carry = start, start, slope(start), first
+            before, last, _, (error, previous, step) = lax.while_loop(going, improve, carry)
+            return jnp.where((error >= previous) & (step > 1), before, last)
 
         return solve
 
     return system
+
+
+def _largest(v: Array) -> Array:
+    """Of each row the largest size."""
+    return jnp.stack(linalg.reduced(*map(linalg.largest, v)))
 
 
 def _in_blocks(
@@ -104,4 +98,9 @@ def _in_blocks(
         return mapped(cones, lambda cone, scaling, part: cone.unwhitened(scaling, part), scalings, v)
 
     solve = blockwise.factorised(problem.P, A, problem.cones.zero, delta, whiten, unwhiten)
-    return lambda r, t, accuracy: Solution(*solve(r, t)[:2])
+
+    def solved(r: Array, e: Array, d: Array, accuracy: Array) -> Array:
+        x, z, _ = solve(r, e + jnp.pad(d, ((0, 0), (problem.cones.zero, 0))))
+        return jnp.concatenate([x, z, e - (A @ x.T).T], axis=1)
+
+    return solved

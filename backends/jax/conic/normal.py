@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 
 from declarative.backends.jax import linalg
 from declarative.backends.jax.conic.cones.cone import Cone
@@ -18,14 +18,14 @@ from declarative.backends.jax.conic.product import inverse, split
 from declarative.backends.jax.conic.rows import Product
 from declarative.backends.jax.conic.scaling import Scaled
 
-Begin: TypeAlias = Callable[[Array], tuple[Array, Array]]
-"""What is to be met on the cones' rows, [k, rows] -> a point that meets it: x [k, n] and all multipliers [k, kept]."""
+Begin: TypeAlias = Callable[[Array, Array], tuple[Array, Array, Array]]
+"""e [k, kept] and d [k, rows] of `kkt` -> a point that meets the linear equation and the cones': x, z and s."""
 Approximate: TypeAlias = Callable[[Array, Array], tuple[Array, Array]]
 """Residuals of the slope [k, n] and of the zero rows [k, zero] -> what is to be added to such a point."""
 
 
 def condensed(
-    problem: Scaled, cones: tuple[Cone, ...], G: Product
+    problem: Scaled, cones: tuple[Cone, ...], product: Product
 ) -> Callable[[list[Any], Array], tuple[Begin, Approximate]]:
     zero = problem.cones.zero
     P, A = problem.P, problem.A
@@ -39,21 +39,22 @@ def condensed(
 
     def factorised(scalings: list[Any], delta: Array) -> tuple[Begin, Approximate]:
         L = linalg.cholesky(_sum(fixed, cones, scalings, prepared, delta))
-        Y = linalg.forward(L, E.T).T if zero else E
-        S = linalg.cholesky(linalg.gram(Y.T) + delta * jnp.eye(zero, dtype=delta.dtype)) if zero else L
+        Y = linalg.forward(L, E.T) if zero else E.T
+        S = linalg.cholesky(linalg.gram(Y) + delta * jnp.eye(zero, dtype=delta.dtype)) if zero else L
 
-        def begin(t: Array) -> tuple[Array, Array]:
-            z = -inverse(cones, scalings, t)
-            return jnp.zeros((len(t), E.shape[1]), t.dtype), jnp.pad(z, ((0, 0), (zero, 0)))
+        def begin(e: Array, d: Array) -> tuple[Array, Array, Array]:
+            z = -inverse(cones, scalings, e[:, zero:] + d)
+            return jnp.zeros((len(e), E.shape[1]), e.dtype), jnp.pad(z, ((0, 0), (zero, 0))), e
 
         def approximate(r: Array, a: Array) -> tuple[Array, Array]:
             if not zero:
-                x = linalg.cholesky_solve(L, r.T).T
-                return x, inverse(cones, scalings, G.along(x))
-            lifted = linalg.forward(L, (r + a @ E).T).T
-            y = linalg.cholesky_solve(S, (lifted @ Y.T - a).T).T
-            x = linalg.forward(L, (lifted - y @ Y).T, transposed=True).T
-            return x, jnp.concatenate([y, inverse(cones, scalings, G.along(x))], axis=1)
+                x = linalg.forward_rows(L, linalg.forward_rows(L, r), transposed=True)
+                return x, inverse(cones, scalings, product.along(x))
+            lifted = linalg.forward_rows(L, r + a @ E)
+            y = linalg.cholesky_solve(S, (lifted @ Y - a).T).T
+            x = linalg.forward_rows(L, lifted - y @ Y.T, transposed=True)
+            z = jnp.concatenate([y, inverse(cones, scalings, product.along(x)[:, zero:])], axis=1)
+            return x, lax.optimization_barrier(z)
 
         return begin, approximate
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import jax.numpy as jnp
@@ -17,8 +17,16 @@ T = TypeVar("T", Array, np.ndarray[Any, Any])
 
 
 def split(cones: Cones, v: T) -> list[T]:
-    ends = np.cumsum([0, *(cone.rows for cone in cones)])
-    return [v[start:stop] for start, stop in itertools.pairwise(ends)]
+    return [v[start:stop] for start, stop in _ends(cones)]
+
+
+def split_rows(cones: Cones, v: Array) -> list[Array]:
+    """Each of the rows of v [k, rows]."""
+    return [v[:, start:stop] for start, stop in _ends(cones)]
+
+
+def _ends(cones: Cones) -> Iterator[tuple[int, int]]:
+    return itertools.pairwise(np.cumsum([0, *(cone.rows for cone in cones)]).tolist())
 
 
 def join(parts: list[Array], like: Array) -> Array:
@@ -47,9 +55,12 @@ def times(cones: tuple[Symmetric, ...], scalings: list[Any], v: Array) -> Array:
     return _by_rows(cones, [cone.times for cone in cones], scalings, v)
 
 
+def coloured(cones: tuple[Symmetric, ...], scalings: list[Any], v: Array) -> Array:
+    """N'^-1 of the rows of v [k, rows], whose products are those with H + delta between."""
+    return _by_rows(cones, [cone.coloured for cone in cones], scalings, v)
+
+
 def _by_rows(cones: Cones, methods: list[Callable[..., Array]], scalings: list[Any], v: Array) -> Array:
-    parts = [
-        method(scaling, part.T)
-        for method, scaling, part in zip(methods, scalings, split(cones, v.T), strict=True)
-    ]
+    given = zip(methods, scalings, split_rows(cones, v), strict=True)
+    parts = [method(scaling, part) for method, scaling, part in given]
     return parts[0] if len(parts) == 1 else jnp.concatenate(parts, axis=1)

@@ -22,6 +22,17 @@ class Iterate(NamedTuple):
     kappa: Array
 
 
+def flat(point: Iterate) -> Array:
+    """Its parts side by side, [n + 2 kept + 2]: steps and choices are then one operation."""
+    *vectors, tau, kappa = point
+    return jnp.concatenate([*vectors, tau[None], kappa[None]])
+
+
+def parts(problem: Scaled, v: Array) -> Iterate:
+    n, kept = problem.q.shape[0], problem.b.shape[0]
+    return Iterate(v[:n], v[n : n + kept], v[n + kept : -2], v[-2], v[-1])
+
+
 class Progress(NamedTuple):
     """What residuals of a point are sums of, each computed once; and what they say."""
 
@@ -33,8 +44,10 @@ class Progress(NamedTuple):
     bound: Array  # b'z
     gap: Array  # s'z
     error: Array  # largest relative residual of x / tau in the unscaled problem: primal, dual, gap
-    infeasible: Array  # how well z proves it: the residual of the certificate, inf where it is none
-    unbounded: Array  # the same of x
+    proofs: (
+        Array  # [2], how well z proves that there is no point, x that there is no bound: the residual of the
+    )
+    # certificate, inf where it is none
 
 
 def curvature(problem: Scaled, x: Array) -> Array | None:
@@ -71,16 +84,15 @@ def progress(problem: Scaled, now: Iterate) -> Progress:
     if Px is not None:
         bend, bent, curved = reduced(total(x * Px), largest(Px / dual), largest(columns * Px))
         fall, still = jnp.maximum(fall, bent), jnp.maximum(still, curved)
-    primal = left / (tau * (1 + jnp.maximum(jnp.max(jnp.abs(b) / problem.rows), slack / tau)))
-    dual_left = slope / (tau * (1 + jnp.maximum(jnp.max(jnp.abs(q) / dual), fall / tau)))
-    quadratic, first, second = bend / (tau * tau), linear / tau, bound / tau
-    value = jnp.minimum(jnp.abs(quadratic / 2 + first), jnp.abs(quadratic / 2 + second)) / problem.cost
-    distance = jnp.abs(quadratic + first + second) / problem.cost / (1 + value)
-
-    def quality(decrease: Array, noise: Array, size: Array) -> Array:
-        sound = (decrease > 10 * jnp.finfo(q.dtype).eps * noise) & (tau < kappa)
-        return jnp.where(sound, size / jnp.where(sound, decrease, 1), jnp.inf)
-
-    error = jnp.maximum(jnp.maximum(primal, dual_left), distance)
-    proofs = quality(-bound, many, flat), quality(-linear, few, still)
-    return Progress(Px, Az, Ax, bend, linear, bound, gap, error, *proofs)
+    # Each a quotient of two numbers, both times a power of tau.
+    rows_sized = jnp.maximum(tau * jnp.max(jnp.abs(b) / problem.rows), slack)
+    columns_sized = jnp.maximum(tau * jnp.max(jnp.abs(q) / dual), fall)
+    first, second = bend / 2 + tau * linear, bend / 2 + tau * bound
+    value = jnp.minimum(jnp.abs(first), jnp.abs(second))
+    distance = jnp.abs(first + second) / (tau * tau * problem.cost + value)
+    error = jnp.maximum(jnp.maximum(left / (tau + rows_sized), slope / (tau + columns_sized)), distance)
+    decrease, noise = -jnp.stack([bound, linear]), jnp.stack([many, few])
+    sound = (decrease > 10 * jnp.finfo(q.dtype).eps * noise) & (tau < kappa)
+    size = jnp.stack([flat, still])
+    proofs = jnp.where(sound, size / jnp.where(sound, decrease, 1), jnp.inf)
+    return Progress(Px, Az, Ax, bend, linear, bound, gap, error, proofs)

@@ -1,8 +1,9 @@
-"""Products with the cones' rows G, of which those that see one unknown, such as bounds, are numbers and places."""
+"""Products with rows A, of which those that see one unknown, such as bounds, are numbers and places."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import jax.numpy as jnp
 import numpy as np
@@ -10,8 +11,11 @@ from jax import Array, lax
 
 from declarative.backends.jax.conic.cones.cone import Seen
 
+Places: TypeAlias = np.ndarray[Any, Any]
+
 SHARE = 4  # one row in so many sees one unknown, at least
 LEVELS = 4  # and no more of them see the same one
+RUNS = 8  # fewer runs of places are slices: on the CPU what uses them reads them in place
 
 
 @dataclass(frozen=True)
@@ -30,26 +34,35 @@ class Product:
     ]  # [n] int each: of each unknown a row among the single ones, or their number
 
     def along(self, x: Array) -> Array:
-        """G x, [k, rows] for [k, n]."""
+        """A x, [k, rows] for [k, n]."""
         if not self.single.size:
             return x @ self.turned
-        single = x[:, self.columns] * self.numbers
-        return (
-            jnp.concatenate([x @ self.turned, single], axis=1)[:, self.order] if self.other.size else single
-        )
+        single = _taken(x, self.columns) * self.numbers
+        if not self.other.size:
+            return single
+        both = _taken(jnp.concatenate([x @ self.turned, single], axis=1), self.order)
+        return lax.optimization_barrier(both)  # else those who use parts of it join them anew
 
     def back(self, z: Array) -> Array:
-        """G'z, [k, n] for [k, rows]."""
+        """A'z, [k, n] for [k, rows]."""
         if not self.single.size:
             return z @ self.others
-        single = z[:, self.single] * self.numbers if self.other.size else z * self.numbers
-        padded = jnp.pad(single, ((0, 0), (0, 1)))
-        total = sum(padded[:, level] for level in self.levels)
-        return total + z[:, self.other] @ self.others if self.other.size else jnp.asarray(total)
+        padded = jnp.pad(_taken(z, self.single) * self.numbers, ((0, 0), (0, 1)))
+        total = jnp.asarray(sum(_taken(padded, level) for level in self.levels))
+        return total + _taken(z, self.other) @ self.others if self.other.size else total
 
 
-def products(G: Array, seen: Seen) -> Product:
-    rows, n = G.shape
+def _taken(v: Array, places: Places) -> Array:
+    """v[:, places]."""
+    runs = np.split(places, np.flatnonzero(np.diff(places) != 1) + 1)
+    if len(runs) > RUNS:
+        return v[:, places]
+    parts = [v[:, run[0] : run[-1] + 1] for run in runs]
+    return parts[0] if len(parts) == 1 else jnp.concatenate(parts, axis=1)
+
+
+def products(A: Array, seen: Seen) -> Product:
+    rows, n = A.shape
     repeated = int(np.max(np.bincount(seen[seen >= 0], minlength=1), initial=0))
     if np.sum(seen >= 0) * SHARE < rows or repeated > LEVELS:
         seen = np.full(rows, -1)
@@ -63,6 +76,6 @@ def products(G: Array, seen: Seen) -> Product:
         levels.append(level)
         places = np.delete(places, index)
     order = np.argsort(np.concatenate([other, single]))
-    others = G[other] if single.size else G
+    others = A[other] if single.size else A
     turned = lax.optimization_barrier(others.T)
-    return Product(others, turned, G[single, columns], columns, single, other, order, tuple(levels))
+    return Product(others, turned, A[single, columns], columns, single, other, order, tuple(levels))

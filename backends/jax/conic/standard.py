@@ -10,14 +10,15 @@ from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 
 from declarative.backends.jax import linalg
 from declarative.backends.jax.conic.cones.cone import Cone, Symmetric
 from declarative.backends.jax.conic.cones.nonnegative import Nonnegative
+from declarative.backends.jax.conic.layout import seen
 from declarative.backends.jax.conic.normal import Approximate, Begin
-from declarative.backends.jax.conic.product import join, mapped, split, times
-from declarative.backends.jax.conic.rows import Product
+from declarative.backends.jax.conic.product import coloured, split, split_rows, times
+from declarative.backends.jax.conic.rows import Product, products
 from declarative.backends.jax.conic.scaling import Scaled
 
 
@@ -33,40 +34,43 @@ def owners(problem: Scaled, cones: tuple[Cone, ...]) -> tuple[Symmetric, ...] | 
 
 
 def condensed(
-    problem: Scaled, cones: tuple[Symmetric, ...], G: Product
+    problem: Scaled, cones: tuple[Symmetric, ...], product: Product
 ) -> Callable[[list[Any], Array], tuple[Begin, Approximate]]:
     zero, A = problem.cones.zero, problem.A
     assert isinstance(A, Array)
+    G = products(A[zero:], seen(problem.cones, problem.sparsity)[zero:])
     E, square = A[:zero], jnp.sum(A[zero:] ** 2, axis=0)
     shrink = 1 / jnp.where(square > 0, square, 1)
     rows = G.along(E * shrink)
+    turned, down = lax.optimization_barrier((rows.T, E.T))
     # An unknown whose row is absent is free; refinement takes out what holds it here.
     loose = jnp.where(square > 0, 0, float(jnp.finfo(A.dtype).eps) ** -0.5)
     lift = linalg.gram(jnp.sqrt(loose)[:, None] * E.T)
 
     def factorised(scalings: list[Any], delta: Array) -> tuple[Begin, Approximate]:
-        V = mapped(cones, lambda cone, scaling, part: cone.coloured(scaling, part), scalings, rows.T)
-        S = linalg.cholesky(linalg.gram(V) + lift + delta * jnp.eye(zero, dtype=delta.dtype))
+        V = coloured(cones, scalings, rows)
+        S = linalg.cholesky(linalg.gram(V.T) + lift + delta * jnp.eye(zero, dtype=delta.dtype))
 
-        def begin(t: Array) -> tuple[Array, Array]:
+        def begin(e: Array, d: Array) -> tuple[Array, Array, Array]:
+            t = e[:, zero:] + d
             x = G.back(t) * shrink
             # On absent rows, which see no unknown, the multipliers meet it.
             alone = [
-                -cone.inverse(scaling, jnp.where(given, 0, part.T)).T
+                -cone.inverse(scaling, jnp.where(given, 0, part))
                 if isinstance(cone, Nonnegative)
                 else jnp.zeros_like(part)
                 for cone, scaling, part, given in zip(
-                    cones, scalings, split(cones, t.T), split(cones, G.numbers != 0), strict=True
+                    cones, scalings, split_rows(cones, t), split(cones, G.numbers != 0), strict=True
                 )
             ]
-            return x, jnp.pad(join(alone, t.T).T, ((0, 0), (zero, 0)))
+            return x, jnp.concatenate([jnp.zeros_like(e[:, :zero]), *alone], axis=1), e - product.along(x)
 
         def approximate(r: Array, a: Array) -> tuple[Array, Array]:
             lifted, free = G.along(r * shrink), loose * r
-            y = linalg.cholesky_solve(S, (times(cones, scalings, lifted) @ rows.T + free @ E.T - a).T).T
+            y = linalg.cholesky_solve(S, (times(cones, scalings, lifted) @ turned + free @ down - a).T).T
             z = lifted - y @ rows  # not from x, whose digits (H + delta)^-1 would lose
             x = G.back(times(cones, scalings, z)) * shrink + free - loose * (y @ E)
-            return x, jnp.concatenate([y, z], axis=1)
+            return x, lax.optimization_barrier(jnp.concatenate([y, z], axis=1))
 
         return begin, approximate
 

@@ -34,14 +34,15 @@ def start(problem: Scaled, delta: Array) -> Iterate:
     scalings = [cone.scaling(*pair, one, delta) for cone, pair in zip(cones, pairs, strict=True)]
     solve = kkt.prepared(problem, cones)(scalings, delta)
     # With H = 1 the first solution has z = -s; the second one's z is the shortest.
-    solved = solve(jnp.stack([0 * q, -q]), jnp.stack([b, 0 * b]), jnp.inf * one)
-    s, z = _inside(cones, first, -solved.z[0, zero:]), _inside(cones, second, solved.z[1, zero:])
+    still = jnp.zeros((2, b.shape[0] - zero), q.dtype)
+    solved = solve(jnp.stack([0 * q, -q]), jnp.stack([b, 0 * b]), still, jnp.inf * one)
+    x, z, _ = jnp.split(solved, [q.shape[0], q.shape[0] + b.shape[0]], axis=1)
+    y = z[1, :zero]
+    s, z = _inside(cones, first, -z[0, zero:]), _inside(cones, second, z[1, zero:])
     units, product = (join(first, none), join(second, none)), SHARE * inner(s, z)
     more = product / inner(units[0], z), product / inner(s, units[1])
     s, z = (v + jnp.maximum(d, LEAST) * unit for v, d, unit in zip((s, z), more, units, strict=True))
-    found = Iterate(
-        solved.x[0], jnp.concatenate([solved.z[1, :zero], z]), jnp.concatenate([none, s]), one, one
-    )
+    found = Iterate(x[0], jnp.concatenate([y, z]), jnp.concatenate([none, s]), one, one)
     finite = jnp.isfinite(jnp.sum(found.x) + jnp.sum(found.z) + jnp.sum(found.s))
     return Iterate(*(jnp.where(finite, a, b) for a, b in zip(found, central, strict=True)))
 

@@ -14,6 +14,9 @@ from jax import Array
 Seen: TypeAlias = np.ndarray[Any, Any]
 """[rows] int, outside of any trace: of each row of G the only unknown that it sees, -1 where it may see others."""
 
+Pair: TypeAlias = tuple[Array, Array]
+"""A direction: of s and of z."""
+
 
 class Term(NamedTuple):
     """What a cone adds to the condensed matrix: G'(H + delta)^-1 G is the sum of its parts."""
@@ -59,10 +62,13 @@ class Cone(Protocol):
 
     def term(self, scaling: Any, prepared: Any) -> Term: ...
 
-    def shift(self, scaling: Any, s: Array, z: Array, ds: Array, dz: Array, target: Array) -> Array:
+    def moves(self, scaling: Any, ds: Array, dz: Array) -> Any:
+        """A direction, as `shift` and `steepest` take it."""
+
+    def shift(self, scaling: Any, s: Array, z: Array, moves: Any, target: Array) -> Array:
         """d for which directions with ds + H dz = -d lead to the central pair of size `target`.
 
-        (ds, dz) is the direction whose second-order error is corrected.
+        `moves` is the direction whose second-order error is corrected.
         """
 
     def outside(self, s: Array) -> Array:
@@ -76,14 +82,14 @@ class Cone(Protocol):
 class Symmetric(Cone, Protocol):
     """A cone of squares: along a direction its determinants are products over a spectrum."""
 
-    def steepest(self, scaling: Any, s: Array, z: Array, ds: Array, dz: Array) -> Array:
+    def steepest(self, scaling: Any, s: Array, z: Array, moves: Any) -> Array:
         """The least eigenvalue e: s + t ds is inside as long as 1 + t e > 0, and so is z + t dz."""
 
     def times(self, scaling: Any, v: Array) -> Array:
         """(H + delta) v of vectors that are the rows of v [k, rows]."""
 
     def coloured(self, scaling: Any, v: Array) -> Array:
-        """N'^-1 v of a matrix."""
+        """N'^-1 v of vectors that are the rows of v [k, rows]."""
 
     def product(self, v: Array, w: Array) -> Array:
         """The Jordan product of vectors."""

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from declarative.backends.jax.conic.cones.cone import Seen, Term
-from declarative.backends.jax.linalg import inner, least, reduced
+from declarative.backends.jax.conic.cones.cone import Pair, Seen, Term
+from declarative.backends.jax.linalg import least, reduced
 
 
 class Scaling(NamedTuple):
@@ -58,10 +58,10 @@ class Nonnegative:
         return v * scaling.ratio
 
     def coloured(self, scaling: Scaling, v: Array) -> Array:
-        return v / scaling.root[:, None]
+        return v / scaling.root
 
     def energy(self, scaling: Scaling, z: Array) -> Array:
-        return inner(scaling.ratio * z, z)
+        return (scaling.ratio * z) @ z
 
     def prepared(self, G: Array, seen: Seen) -> Prepared:
         single, other = np.flatnonzero(seen >= 0), np.flatnonzero(seen < 0)
@@ -73,10 +73,15 @@ class Nonnegative:
         rows = scaling.root[other, None] * others if other.size else None
         return Term(diagonal=diagonal, rows=rows)
 
-    def shift(self, scaling: Scaling, s: Array, z: Array, ds: Array, dz: Array, target: Array) -> Array:
+    def moves(self, scaling: Scaling, ds: Array, dz: Array) -> Pair:
+        return ds, dz
+
+    def shift(self, scaling: Scaling, s: Array, z: Array, moves: Pair, target: Array) -> Array:
+        ds, dz = moves
         return s + (ds * dz - target) / z
 
-    def steepest(self, scaling: Scaling, s: Array, z: Array, ds: Array, dz: Array) -> Array:
+    def steepest(self, scaling: Scaling, s: Array, z: Array, moves: Pair) -> Array:
+        ds, dz = moves
         return jnp.minimum(*reduced(least(ds / s), least(dz / z)))
 
     def product(self, v: Array, w: Array) -> Array:

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from declarative.backends.jax.conic.cones.cone import Seen, Term
+from declarative.backends.jax.conic.cones.cone import Pair, Seen, Term
 
 FAR = 10.0
 Triple = tuple[Array, Array, Array]  # [count] each
@@ -80,7 +80,11 @@ class Threefold(ABC):
     def term(self, scaling: Scaling, prepared: Array) -> Term:
         return Term(rows=self.whitened(scaling, prepared))
 
-    def shift(self, scaling: Scaling, s: Array, z: Array, ds: Array, dz: Array, target: Array) -> Array:
+    def moves(self, scaling: Scaling, ds: Array, dz: Array) -> Pair:
+        return ds, dz
+
+    def shift(self, scaling: Scaling, s: Array, z: Array, moves: Pair, target: Array) -> Array:
+        ds, dz = moves
         bend = self._third(_split(z), _split(dz), _solve(scaling.hessian, _split(ds)))
         return s - _joined(target * scaling.shadow + bend / 2)
 

@@ -23,7 +23,7 @@ NARROW = 4  # if there are at most so many columns for each
 
 class Scaling(NamedTuple):
     axis: Array  # [count, size - 1], u
-    values: Array  # [3, count], eigenvalues of W along (1, u), along (1, -u), elsewhere
+    values: Array  # [3, 2, count], eigenvalues of W^-1 and of W along (1, u), along (1, -u), elsewhere
     squares: Array  # [3, count], of H + delta
     unit: Array  # [count, size], of determinant one: W z = W^-1 s = size * unit
     size: Array  # [count]
@@ -31,15 +31,19 @@ class Scaling(NamedTuple):
 
 
 class Moves(NamedTuple):
-    """Directions of s and of z, scaled, f and g."""
+    """Directions of s and of z, scaled: f and g."""
 
-    both: list[Array]  # [count, size] each
-    along: list[Array]  # [count] each: u'f[1:], u'g[1:]
-    products: list[Array]  # [count] each: unit[1:]'f[1:], unit[1:]'g[1:], f[1:]'g[1:]
+    heads: Array  # [2, count]
+    tails: Array  # [2, count, size - 1]
+    along: Array  # [2, count]: u'f[1:], u'g[1:]
+    products: Array  # [2, count]: unit[1:]'f[1:], unit[1:]'g[1:]
+    inner: Array  # [count], f[1:]'g[1:]
+    least: Array  # [2, count], eigenvalues of f and g where the scaled point over its size is the unit
 
 
 class Prepared(NamedTuple):
     rows: Array  # [rows, n]
+    tails: Array  # [count, size - 1, n]
     grams: Array | None  # [count, n, n]
 
 
@@ -61,23 +65,23 @@ class SecondOrder:
         return unit, unit
 
     def scaling(self, s: Array, z: Array, mu: Array, delta: Array) -> Scaling:
-        s, z = self._shaped(s), self._shaped(z)
-        ss, zz, sz = reduced(*(total(v[:, 1:] * w[:, 1:]) for v, w in ((s, s), (z, z), (s, z))))
-        a, b = _length(s[:, 0], ss), _length(z[:, 0], zz)
-        sn, zn = s / a[:, None], z / b[:, None]
-        gamma = jnp.sqrt((1 + (s[:, 0] * z[:, 0] + sz) / (a * b)) / 2)
-        w1 = (sn[:, 1:] - zn[:, 1:]) / (2 * gamma[:, None])
+        heads, tails = _parts(self._both(s, z))
+        squares, (sz, _) = reduced(total(tails * tails), total(tails * tails[::-1]))
+        lengths = _length(heads, squares)
+        inverse, product = 1 / lengths, lengths[0] * lengths[1]
         # The scaled point by its closed form (Vandenberghe's note on coneprog, 2010, section 4.2).
-        head = gamma[:, None]
-        s0, z0 = sn[:, :1], zn[:, :1]
-        rest = ((head + z0) * sn[:, 1:] + (head + s0) * zn[:, 1:]) / (s0 + z0 + 2 * head)
-        unit = jnp.concatenate([head, rest], axis=1)
-        square, along = reduced(total(w1 * w1), total(w1 * rest))
+        (s0, z0), (sn, zn) = heads * inverse, tails * inverse[..., None]
+        gamma = jnp.sqrt((1 + (heads[0] * heads[1] + sz) / product) / 2)
+        w1 = (sn - zn) / (2 * gamma)[:, None]
+        rest = (gamma + z0)[:, None] * sn + (gamma + s0)[:, None] * zn
+        unit = jnp.concatenate([gamma[:, None], rest / (s0 + z0 + 2 * gamma)[:, None]], axis=1)
+        square, along = reduced(total(w1 * w1), total(w1 * unit[:, 1:]))
         tail = jnp.sqrt(square)
         some = jnp.where(tail > 0, tail, 1)
-        eta, stretch = jnp.sqrt(a / b), tail + jnp.sqrt(1 + square)
+        eta, stretch = jnp.sqrt(lengths[0] / lengths[1]), tail + jnp.sqrt(1 + square)
         values = jnp.stack([eta * stretch, eta / stretch, eta])
-        return Scaling(w1 / some[:, None], values, values**2 + delta, unit, jnp.sqrt(a * b), along / some)
+        both = jnp.stack([1 / values, values], axis=1)
+        return Scaling(w1 / some[:, None], both, values**2 + delta, unit, jnp.sqrt(product), along / some)
 
     def whitened(self, scaling: Scaling, v: Array) -> Array:
         return self._along(scaling, lax.rsqrt(scaling.squares), v.T).T
@@ -92,7 +96,7 @@ class SecondOrder:
         return self._along(scaling, scaling.squares, v)
 
     def coloured(self, scaling: Scaling, v: Array) -> Array:
-        return self._along(scaling, jnp.sqrt(scaling.squares), v.T).T
+        return self._along(scaling, jnp.sqrt(scaling.squares), v)
 
     def energy(self, scaling: Scaling, z: Array) -> Array:
         head, tail = _parts(self._shaped(z))
@@ -102,10 +106,11 @@ class SecondOrder:
         return jnp.sum((plus * (head + along) ** 2 + minus * (head - along) ** 2) / 2 + other * across)
 
     def prepared(self, G: Array, seen: Seen) -> Prepared:
-        if self.size < max(LONG, G.shape[1] / NARROW):
-            return Prepared(G, None)
         blocks = G.reshape(self.count, self.size, -1)
-        return Prepared(G, jax.vmap(linalg.gram)(blocks))
+        tails = lax.optimization_barrier(blocks[:, 1:])
+        if self.size < max(LONG, G.shape[1] / NARROW):
+            return Prepared(G, tails, None)
+        return Prepared(G, tails, jax.vmap(linalg.gram)(blocks))
 
     def term(self, scaling: Scaling, prepared: Prepared) -> Term:
         """Of few long cones: a multiple of the rows' gram, and a change of rank two.
@@ -115,8 +120,8 @@ class SecondOrder:
         """
         if prepared.grams is None:
             return Term(rows=self.whitened(scaling, prepared.rows))
-        blocks = prepared.rows.reshape(self.count, self.size, -1)
-        head, tail = blocks[:, 0], jnp.einsum("ci,cin->cn", scaling.axis, blocks[:, 1:])
+        head = prepared.rows[:: self.size]
+        tail = jnp.einsum("ci,cin->cn", scaling.axis, prepared.tails)
         plus, minus, other = 1 / scaling.squares[:, :, None, None]
         g, h = head + tail, head - tail
         change = (plus - other) / 2 * (g[:, :, None] * g[:, None]) + (minus - other) / 2 * (
@@ -124,32 +129,36 @@ class SecondOrder:
         )
         return Term(matrix=jnp.sum(other * prepared.grams + change, axis=0))
 
-    def shift(self, scaling: Scaling, s: Array, z: Array, ds: Array, dz: Array, target: Array) -> Array:
-        """By W q + s, where q is the quotient of the scaled directions' product and the scaled point."""
-        moves = self._scaled(scaling, ds, dz)
-        (f, g), unit, (f_unit, g_unit, fg) = moves.both, scaling.unit, moves.products
-        v0 = f[:, 0] * g[:, 0] + fg - target
-        head = (unit[:, 0] * v0 - f[:, 0] * g_unit - g[:, 0] * f_unit)[:, None] / scaling.size[:, None]
-        level = unit[:, :1] * scaling.size[:, None]
-        rest = (f[:, :1] * g[:, 1:] + g[:, :1] * f[:, 1:]) / level - head / unit[:, :1] * unit[:, 1:]
-        f_axis, g_axis = moves.along
-        along = (f[:, 0] * g_axis + g[:, 0] * f_axis) / level[:, 0] - (head / unit[:, :1])[
-            :, 0
-        ] * scaling.along
-        return s + _spectral(scaling.axis, scaling.values, head, rest, along).ravel()
-
-    def steepest(self, scaling: Scaling, s: Array, z: Array, ds: Array, dz: Array) -> Array:
-        moves, unit = self._scaled(scaling, ds, dz), scaling.unit
+    def moves(self, scaling: Scaling, ds: Array, dz: Array) -> Moves:
+        """W^-1 ds and W dz."""
+        (head, tail), unit = _parts(self._both(ds, dz)), scaling.unit
+        along, products = reduced(total(scaling.axis * tail), total(unit[:, 1:] * tail))
+        heads, tails = _spectral(scaling.axis, scaling.values, head, tail, along)
+        a, b, other = _ends(scaling.values, head, along)
+        products = other * (products - scaling.along * along) + scaling.along * (a - b)
         # The inverse square root of the point, as a quadratic representation, takes it to the unit.
-        heads, tails = [], []
-        for v, product in zip(moves.both, moves.products, strict=False):
-            head = v[:, 0] * unit[:, 0] - product
-            pull = (head + v[:, 0]) / (1 + unit[:, 0])
-            heads.append(head)
-            tails.append(v[:, 1:] - pull[:, None] * unit[:, 1:])
-        squares = reduced(*(total(tail * tail) for tail in tails))
-        ends = [head - jnp.sqrt(square) for head, square in zip(heads, squares, strict=True)]
-        return jnp.min(jnp.minimum(*ends) / scaling.size)
+        turned = heads * unit[:, 0] - products
+        pulled = tails - ((turned + heads) / (1 + unit[:, 0]))[..., None] * unit[:, 1:]
+        squares, (inner, _) = reduced(total(pulled * pulled), total(tails * tails[::-1]))
+        return Moves(heads, tails, a - b, products, inner, turned - jnp.sqrt(squares))
+
+    def shift(self, scaling: Scaling, s: Array, z: Array, moves: Moves, target: Array) -> Array:
+        """By W q + s, where q is the quotient of the scaled directions' product and the scaled point."""
+        (f, g), unit = moves.heads, scaling.unit[:, 0]
+
+        def crossed(v: Array) -> Array:
+            """f v(g) + g v(f)."""
+            turn = (-1,) + (1,) * (v.ndim - 2)
+            return g.reshape(turn) * v[0] + f.reshape(turn) * v[1]
+
+        head = (unit * (f * g + moves.inner - target) - crossed(moves.products)) / scaling.size
+        level, pull = unit * scaling.size, head / unit
+        rest = crossed(moves.tails) / level[:, None] - pull[:, None] * scaling.unit[:, 1:]
+        along = crossed(moves.along) / level - pull * scaling.along
+        return s + _joined(*_spectral(scaling.axis, scaling.values[:, 1], head, rest, along)).ravel()
+
+    def steepest(self, scaling: Scaling, s: Array, z: Array, moves: Moves) -> Array:
+        return jnp.min(moves.least / scaling.size)
 
     def product(self, v: Array, w: Array) -> Array:
         return _product(self._shaped(v), self._shaped(w)).ravel()
@@ -163,40 +172,35 @@ class SecondOrder:
     def _shaped(self, v: Array) -> Array:
         return v.reshape(self.count, self.size)
 
+    def _both(self, s: Array, z: Array) -> Array:
+        return jnp.stack([s, z]).reshape(2, self.count, self.size)
+
     def _along(self, scaling: Scaling, eigenvalues: Array, v: Array) -> Array:
         """The matrix of H's eigenvectors and these eigenvalues, times the rows of v [k, rows]."""
         head, tail = _parts(v.reshape(-1, self.count, self.size))
         along = jnp.stack(reduced(*(total(scaling.axis * row) for row in tail)))
-        return _spectral(scaling.axis, eigenvalues, head[..., None], tail, along).reshape(v.shape)
-
-    def _scaled(self, scaling: Scaling, ds: Array, dz: Array) -> Moves:
-        """W^-1 ds and W dz."""
-        parts = [_parts(self._shaped(v)) for v in (ds, dz)]
-        along = reduced(*(total(scaling.axis * tail) for _, tail in parts))
-        eigenvalues = 1 / scaling.values, scaling.values
-        both = [
-            _spectral(scaling.axis, each, head[:, None], tail, a)
-            for each, (head, tail), a in zip(eigenvalues, parts, along, strict=True)
-        ]
-        (f, g), rest = (v[:, 1:] for v in both), scaling.unit[:, 1:]
-        products = reduced(total(f * rest), total(g * rest), total(f * g))
-        turned = [
-            (plus * (head + a) - minus * (head - a)) / 2
-            for (plus, minus, _), (head, _), a in zip(eigenvalues, parts, along, strict=True)
-        ]
-        return Moves(both, turned, products)
+        return _joined(*_spectral(scaling.axis, eigenvalues[:, None], head, tail, along)).reshape(v.shape)
 
 
 def _parts(v: Array) -> tuple[Array, Array]:
     return v[..., 0], v[..., 1:]
 
 
-def _spectral(axis: Array, eigenvalues: Array, head: Array, tail: Array, along: Array) -> Array:
-    """[..., count, size] from head [..., count, 1], tail and its products with the axis [..., count]."""
+def _joined(head: Array, tail: Array) -> Array:
+    return jnp.concatenate([head[..., None], tail], axis=-1)
+
+
+def _ends(eigenvalues: Array, head: Array, along: Array) -> tuple[Array, Array, Array]:
+    """What stands along (1, u) and along (1, -u), and the eigenvalue elsewhere."""
     plus, minus, other = eigenvalues
-    a, b = plus * (head[..., 0] + along) / 2, minus * (head[..., 0] - along) / 2
-    rest = other[..., None] * tail + axis * (a - b - other * along)[..., None]
-    return jnp.concatenate([(a + b)[..., None], rest], axis=-1)
+    return plus * (head + along) / 2, minus * (head - along) / 2, other
+
+
+def _spectral(axis: Array, eigenvalues: Array, head: Array, tail: Array, along: Array) -> tuple[Array, Array]:
+    """Head [..., count] and tail [..., count, size - 1] of a product with a matrix of these eigenvalues [3, ...];
+    `along` is the tail's product with the axis."""
+    a, b, other = _ends(eigenvalues, head, along)
+    return a + b, other[..., None] * tail + axis * (a - b - other * along)[..., None]
 
 
 def _norm(v: Array) -> Array:

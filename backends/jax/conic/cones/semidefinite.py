@@ -11,15 +11,20 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 
 from declarative.backends.jax import linalg
 from declarative.backends.jax.conic.cones.cone import Seen, Term
 
 
 class Scaling(NamedTuple):
-    R: Array  # [count, k, k]
-    inverse: Array  # [count, k, k], of R
+    """Matrices [count, k, k]. Of R and its inverse the transposes, too: a product with one would copy it each time."""
+
+    R: Array
+    turned: Array  # R'
+    inverse: Array  # R^-1
+    away: Array  # R^-T
+    root: Array  # R R', of which H takes one on each side
     point: Array  # [count, k]
 
 
@@ -50,31 +55,30 @@ class Semidefinite:
         root = jnp.sqrt(point)[:, None, :]
         R = (L @ V) / root
         inverse = _t(M @ (K @ V) / (point[:, None, :] * root))
-        return Scaling(R, inverse, point)
+        turned, away = lax.optimization_barrier((_t(R), _t(inverse)))
+        return Scaling(R, turned, inverse, away, R @ turned, point)
 
     def whitened(self, scaling: Scaling, v: Array) -> Array:
         """R^-1 v R^-T."""
-        return self._turned(scaling.inverse, v).reshape(v.shape)
+        return self._congruent(scaling.away, v.T).T
 
     def unwhitened(self, scaling: Scaling, v: Array) -> Array:
-        turned = self._turned(_t(scaling.inverse), v)
-        # What rounding leaves beside the symmetric part would grow: no equation sees it.
-        return ((turned + jnp.swapaxes(turned, 1, 2)) / 2).reshape(v.shape)
+        return self._congruent(scaling.inverse, v.T).T
 
     def inverse(self, scaling: Scaling, v: Array) -> Array:
         # By the product of both one would lose the digits of the small eigenvalues.
-        return self._congruent(_t(scaling.inverse), self._congruent(scaling.inverse, v))
+        return self._congruent(scaling.inverse, self._congruent(scaling.away, v))
 
     def times(self, scaling: Scaling, v: Array) -> Array:
-        return self._congruent(scaling.R @ _t(scaling.R), v)
+        return self._congruent(scaling.root, v)
 
     def coloured(self, scaling: Scaling, v: Array) -> Array:
         """R'v R."""
-        return self._turned(_t(scaling.R), v).reshape(v.shape)
+        return self._congruent(scaling.R, v)
 
     def energy(self, scaling: Scaling, z: Array) -> Array:
-        root = (_t(scaling.R) @ self._shaped(z) @ scaling.R).ravel()
-        return linalg.inner(root, root)
+        root = self.coloured(scaling, z[None])
+        return linalg.inner(root, root)[0]
 
     def prepared(self, G: Array, seen: Seen) -> Array:
         return G
@@ -82,18 +86,21 @@ class Semidefinite:
     def term(self, scaling: Scaling, prepared: Array) -> Term:
         return Term(rows=self.whitened(scaling, prepared))
 
-    def shift(self, scaling: Scaling, s: Array, z: Array, ds: Array, dz: Array, target: Array) -> Array:
-        first, second = self._scaled(scaling, ds, dz)
-        v = _symmetric(first @ second) - target * jnp.eye(self.order, dtype=s.dtype)
+    def moves(self, scaling: Scaling, ds: Array, dz: Array) -> Array:
+        """R^-1 ds R^-T and R'dz R, [2, count, k, k]."""
+        Q = jnp.stack([scaling.away, scaling.R])
+        return _congruent(Q, jnp.stack([ds, dz]).reshape(2, self.count, self.order, self.order))
+
+    def shift(self, scaling: Scaling, s: Array, z: Array, moves: Array, target: Array) -> Array:
+        v = _symmetric(moves[0] @ moves[1]) - target * jnp.eye(self.order, dtype=s.dtype)
         point = scaling.point
         quotient = 2 * v / (point[:, :, None] + point[:, None, :])
-        return s + (scaling.R @ quotient @ _t(scaling.R)).ravel()
+        return s + _congruent(scaling.turned, quotient).ravel()
 
-    def steepest(self, scaling: Scaling, s: Array, z: Array, ds: Array, dz: Array) -> Array:
+    def steepest(self, scaling: Scaling, s: Array, z: Array, moves: Array) -> Array:
         root = jnp.sqrt(scaling.point)
-        both = jnp.concatenate(self._scaled(scaling, ds, dz))
-        weights = jnp.tile(root[:, :, None] * root[:, None, :], (2, 1, 1))
-        return jnp.min(linalg.least_eigenvalue(_symmetric(both / weights)))
+        scaled = moves / (root[:, :, None] * root[:, None, :])
+        return jnp.min(linalg.least_eigenvalue(scaled.reshape(-1, self.order, self.order)))
 
     def product(self, v: Array, w: Array) -> Array:
         return _symmetric(self._shaped(v) @ self._shaped(w)).ravel()
@@ -107,22 +114,14 @@ class Semidefinite:
     def _shaped(self, v: Array) -> Array:
         return v.reshape(self.count, self.order, self.order)
 
-    def _scaled(self, scaling: Scaling, ds: Array, dz: Array) -> tuple[Array, Array]:
-        """R^-1 ds R^-T and R'dz R."""
-        R, inverse = scaling.R, scaling.inverse
-        return inverse @ self._shaped(ds) @ _t(inverse), _t(R) @ self._shaped(dz) @ R
-
     def _congruent(self, Q: Array, v: Array) -> Array:
-        """Q v Q' of symmetric matrices, the rows of v."""
-        turned = Q @ v.reshape(-1, self.count, self.order, self.order) @ _t(Q)
-        # What rounding leaves beside the symmetric part would grow: no equation sees it.
-        return _symmetric(turned).reshape(v.shape)
+        """Q'v Q, the rows of v [k, rows]."""
+        return _congruent(Q, v.reshape(-1, self.count, self.order, self.order)).reshape(v.shape)
 
-    def _turned(self, Q: Array, v: Array) -> Array:
-        """Q v Q' for the columns of v, [count, k, k, columns]."""
-        half = Q @ v.reshape(self.count, self.order, -1)
-        blocks = half.reshape(self.count, self.order, self.order, -1)
-        return jnp.einsum("cijn,clj->ciln", blocks, Q)
+
+def _congruent(Q: Array, v: Array) -> Array:
+    """Q'v Q of symmetric matrices. What rounding leaves beside the symmetric part would grow: no equation sees it."""
+    return _symmetric(_t(v @ Q) @ Q)
 
 
 def _t(v: Array) -> Array:

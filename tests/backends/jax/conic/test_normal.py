@@ -112,7 +112,7 @@ def test_energies_belong_to_the_inverse(kind: str) -> None:
     assert cone.energy(scaling, z) == pytest.approx(float(z @ G[:, 0]), rel=1e-9)
     if isinstance(cone, Symmetric):
         np.testing.assert_allclose(cone.times(scaling, z[None])[0], G[:, 0], atol=1e-9)
-        coloured = cone.coloured(scaling, z[:, None])
+        coloured = cone.coloured(scaling, z[None])
         assert cone.energy(scaling, z) == pytest.approx(float(jnp.sum(coloured**2)), rel=1e-9)
 
 
@@ -146,30 +146,38 @@ def test_unknowns_inside_of_cones_are_solved_for_as_others_are(absent: bool) -> 
     kinds = grouped(cones, problem.alpha)
     assert standard.owners(problem, kinds) is not None
     rng = np.random.default_rng(5)
-    s, z = (
+    pair = (
         widened(cones, jnp.asarray(interior(cones, np.zeros(0), rng, dual)))[3:] for dual in (False, True)
     )
     delta = jnp.asarray(1e-9)
     scalings = [
         cone.scaling(*parts, jnp.asarray(1.0), delta)
-        for cone, *parts in zip(kinds, split(kinds, s), split(kinds, z), strict=True)
+        for cone, *parts in zip(kinds, *(split(kinds, v) for v in pair), strict=True)
     ]
-    r = jnp.asarray(rng.standard_normal((2, problem.q.shape[0])))
-    t = widened(cones, jnp.asarray(rng.standard_normal((cones.rows, 2)))).T
+    n = problem.q.shape[0]
+    r = jnp.asarray(rng.standard_normal((2, n)))
+    e, d = (widened(cones, jnp.asarray(rng.standard_normal((cones.rows, 2)))).T for _ in range(2))
     plain = problem._replace(sparsity=Sparsity())
     assert standard.owners(plain, kinds) is None
     first, second = (
-        kkt.prepared(each, kinds)(scalings, delta)(r, t, jnp.asarray(0.0)) for each in (problem, plain)
+        np.split(
+            np.asarray(kkt.prepared(each, kinds)(scalings, delta)(r, e, d[:, 3:], jnp.asarray(0.0))),
+            [n, n + problem.b.size],
+            axis=1,
+        )
+        for each in (problem, plain)
     )
-    np.testing.assert_allclose(first.x, second.x, atol=1e-7 * float(jnp.max(jnp.abs(second.x))))
-    np.testing.assert_allclose(first.z, second.z, atol=1e-7 * float(jnp.max(jnp.abs(second.z))))
-    left = first.x @ problem.A[3:].T - t[:, 3:]  # type: ignore[index]
+    for one, other in zip(first, second, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-7 * float(np.max(np.abs(other))))
+    x, z, s = first
+    np.testing.assert_allclose(x @ problem.A.T + s, e, atol=1e-10 * float(np.max(np.abs(x))))  # type: ignore[union-attr]
+    left = -s[:, 3:] - d[:, 3:]
     for k in range(2):
         near = [
             cone.inverse(scaling, part[None])[0]
             for cone, scaling, part in zip(kinds, scalings, split(kinds, left[k]), strict=True)
         ]
-        np.testing.assert_allclose(jnp.concatenate(near), first.z[k, 3:], atol=1e-7)
+        np.testing.assert_allclose(jnp.concatenate(near), z[k, 3:], atol=1e-7)
 
 
 def test_what_rows_see_is_read_off_the_function() -> None:
