@@ -6,16 +6,17 @@ both are of one size. Where a cone is not symmetric, a point of the central path
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 
+from declarative.backends.jax import linalg
 from declarative.backends.jax.conic import kkt
 from declarative.backends.jax.conic.cones import grouped
 from declarative.backends.jax.conic.cones.cone import Cone, Symmetric
 from declarative.backends.jax.conic.product import join, split
 from declarative.backends.jax.conic.progress import Iterate
 from declarative.backends.jax.conic.scaling import Scaled
-from declarative.backends.jax.linalg import inner
 
 MARGIN = 1.5  # times the distance to the cone
 SHARE = 0.5  # of the mean product, the least distance to its border
@@ -38,15 +39,20 @@ def start(problem: Scaled, delta: Array) -> Iterate:
     solved = solve(jnp.stack([0 * q, -q]), jnp.stack([b, 0 * b]), still, jnp.inf * one)
     x, z, _ = jnp.split(solved, [q.shape[0], q.shape[0] + b.shape[0]], axis=1)
     y = z[1, :zero]
-    s, z = _inside(cones, first, -z[0, zero:]), _inside(cones, second, z[1, zero:])
-    units, product = (join(first, none), join(second, none)), SHARE * inner(s, z)
-    more = product / inner(units[0], z), product / inner(s, units[1])
-    s, z = (v + jnp.maximum(d, LEAST) * unit for v, d, unit in zip((s, z), more, units, strict=True))
+    units = jnp.stack([join(first, none), join(second, none)])
+    s, z = _inside(cones, units, jnp.stack([-z[0, zero:], z[1, zero:]]))
+    product, of_z, of_s = linalg.reduced(
+        linalg.total(s * z), linalg.total(units[0] * z), linalg.total(units[1] * s)
+    )
+    more = jnp.maximum(SHARE * product / jnp.stack([of_z, of_s]), LEAST)
+    s, z = jnp.stack([s, z]) + more[:, None] * units
     found = Iterate(x[0], jnp.concatenate([y, z]), jnp.concatenate([none, s]), one, one)
-    finite = jnp.isfinite(jnp.sum(found.x) + jnp.sum(found.z) + jnp.sum(found.s))
+    finite = jnp.isfinite(product)
     return Iterate(*(jnp.where(finite, a, b) for a, b in zip(found, central, strict=True)))
 
 
-def _inside(cones: tuple[Cone, ...], units: list[Array], v: Array) -> Array:
-    parts = zip(cones, units, split(cones, v), strict=True)
-    return join([part + MARGIN * cone.outside(part) * unit for cone, unit, part in parts], v)
+def _inside(cones: tuple[Cone, ...], units: Array, v: Array) -> Array:
+    """Of s and z, [2, rows]; both cones are one."""
+    parts = zip(cones, split(cones, units.T), split(cones, v.T), strict=True)
+    far = [jnp.repeat(jax.vmap(cone.outside, 1)(part)[None], len(part), 0) for cone, _, part in parts]
+    return v + MARGIN * join(far, v.T).T * units

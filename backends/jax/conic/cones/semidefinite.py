@@ -26,6 +26,7 @@ class Scaling(NamedTuple):
     away: Array  # R^-T
     root: Array  # R R', of which H takes one on each side
     point: Array  # [count, k]
+    shrink: Array  # 1 / sqrt(point_i point_j)
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ class Semidefinite:
         R = (L @ V) / root
         inverse = _t(M @ (K @ V) / (point[:, None, :] * root))
         turned, away = lax.optimization_barrier((_t(R), _t(inverse)))
-        return Scaling(R, turned, inverse, away, R @ turned, point)
+        shrink = 1 / (root * _t(root))
+        return Scaling(R, turned, inverse, away, R @ turned, point, shrink)
 
     def whitened(self, scaling: Scaling, v: Array) -> Array:
         """R^-1 v R^-T."""
@@ -98,16 +100,15 @@ class Semidefinite:
         return s + _congruent(scaling.turned, quotient).ravel()
 
     def steepest(self, scaling: Scaling, s: Array, z: Array, moves: Array) -> Array:
-        root = jnp.sqrt(scaling.point)
-        scaled = moves / (root[:, :, None] * root[:, None, :])
+        scaled = moves * scaling.shrink
         return jnp.min(linalg.least_eigenvalue(scaled.reshape(-1, self.order, self.order)))
 
     def product(self, v: Array, w: Array) -> Array:
         return _symmetric(self._shaped(v) @ self._shaped(w)).ravel()
 
     def outside(self, s: Array) -> Array:
-        values = jax.vmap(linalg.eigh)(_symmetric(self._shaped(s)))[0]
-        return jnp.max(jnp.maximum(-values, 0), initial=0)
+        least = linalg.least_eigenvalue(_symmetric(self._shaped(s)))
+        return jnp.max(jnp.maximum(-least, 0), initial=0)
 
     outside_dual = outside
 
