@@ -1,4 +1,4 @@
-"""A point near the solution of a conic program -> the solution to rounding error, and its linear system.
+"""A point near the solution of a conic program -> the solution to rounding error.
 
 Newton's method on P x + q + A'z = 0, A x + s = b over the manifold of complementary pairs: every iterate has s
 in the cone, z in its dual and s'z = 0, so that stationarity and the rows are all that is left. On half-lines it is

@@ -1,7 +1,7 @@
 """Dense conic programs: interior point on the homogeneous embedding, then Newton's method on the cones' boundary.
 
-The interior point shows which faces of the cones the solution lies on; the polish takes it to rounding error,
-and its factor serves the derivative.
+The interior point shows which faces of the cones the solution lies on; the polish takes it to rounding error, and
+the derivative solves the same linear system there.
 
 Statuses: `solved` if `conic.optimality.residual` is at most the tolerance (default 1e-8 in float64, 1e-4 in
 float32), `inaccurate` if at most its square root, or if P is not positive semidefinite and the
