@@ -49,7 +49,7 @@ def prepared(problem: Scaled, cones: tuple[Cone, ...]) -> Callable[[list[Any], A
             """The residuals are those of the first equation and of the zero rows, s itself: the linear equation
             and the cones' hold always. A multiplier is a sum of ever smaller steps: that of x as a whole would be
             the difference of large numbers. Ends where a step no longer helps, and leaves that one out."""
-            size = _largest(r)
+            size = linalg.extent(r)
             floor = jnp.maximum(accuracy, ENOUGH * float(jnp.finfo(r.dtype).eps))
 
             def slope(point: Array) -> Array:
@@ -68,8 +68,8 @@ def prepared(problem: Scaled, cones: tuple[Cone, ...]) -> Callable[[list[Any], A
                 x, z = approximate(left, rest(point))
                 new = point + jnp.concatenate([x, z, -A.along(x)], axis=1)
                 left = slope(new)
-                largest = jnp.maximum(_largest(left), jnp.max(jnp.abs(rest(new)), axis=1, initial=0))
-                error = jnp.max(largest / (size + _largest(new)))
+                largest = jnp.maximum(linalg.extent(left), jnp.max(jnp.abs(rest(new)), axis=1, initial=0))
+                error = jnp.max(largest / (size + linalg.extent(new)))
                 return point, new, left, jnp.stack([error, score[0], score[2] + 1])
 
             start = jnp.concatenate(begin(e, d), axis=1)
@@ -81,11 +81,6 @@ def prepared(problem: Scaled, cones: tuple[Cone, ...]) -> Callable[[list[Any], A
         return solve
 
     return system
-
-
-def _largest(v: Array) -> Array:
-    """Of each row the largest size."""
-    return jnp.stack(linalg.reduced(*map(linalg.largest, v)))
 
 
 def _in_blocks(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import jax.numpy as jnp
 from jax import Array
 
 from declarative.backends.jax.conic import layout, scaling
@@ -40,6 +39,5 @@ def scales(problem: scaling.Scaled) -> Scales:
 def program(data: Conic, scales: Scales) -> Program:
     A, b = scaling.present(data)
     columns, rows, cost = scales
-    P = matrix.scaled_square(data.P, columns, cost) if data.sparsity.curved else jnp.zeros_like(data.P)
-    A = matrix.scaled_rows(rows, A, columns)
+    P, A = scaling.curvature(data, columns, cost), matrix.scaled_rows(rows, A, columns)
     return Program(P, cost * columns * data.q, A, rows * b, data.alpha, data.cones, data.sparsity, scales)

@@ -80,10 +80,14 @@ def equilibrated(data: Conic) -> Scaled:
 
 def scaled(data: Conic, columns: Array, rows: Array, cost: Array) -> Scaled:
     A, b = _kept(data)
-    P = matrix.scaled_square(data.P, columns, cost) if data.sparsity.curved else jnp.zeros_like(data.P)
-    A = matrix.scaled_rows(rows, A, columns)
+    P, A = curvature(data, columns, cost), matrix.scaled_rows(rows, A, columns)
     q, b = cost * columns * data.q, rows * b
     return Scaled(P, q, A, b, data.alpha, data.cones, columns, rows, cost, data.sparsity)
+
+
+def curvature(data: Conic, columns: Array, cost: Array) -> Square:
+    """P scaled; zeros where it is known to be zero."""
+    return matrix.scaled_square(data.P, columns, cost) if data.sparsity.curved else jnp.zeros_like(data.P)
 
 
 def _kept(data: Conic) -> tuple[Wide, Array]:

@@ -112,12 +112,6 @@ def solve_with_rows(factor: Factor, E: Wide, weights: Array, r: Array, t: Array)
     return x, (heavy * (E @ x - t)).at[dense].set(y[y.shape[0] - len(dense) :])
 
 
-def nothing(P: Square, E: Wide) -> Factor:
-    """Zeros in place of the factor of gram(P, E, weights)."""
-    none = jnp.zeros(E.shape[0], P.dtype)
-    return jax.tree.map(jnp.zeros_like, jax.eval_shape(lambda: factorised(gram(P, E, none), 1.0)))
-
-
 def definite(factor: Factor) -> Array:
     """Whether the matrix was positive definite."""
     if isinstance(factor, border.Factor):
