@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from declarative.backends.jax import linalg
@@ -140,24 +141,15 @@ def rooms(kind: str, alpha: Array, s: Array, z: Array) -> tuple[Array, Array]:
 def equations(kind: str, alpha: Array, face: Array, s: Array, z: Array) -> Array:
     """[3] for one cone, zero on complementary pairs near one on the given face; smooth in s, z and alpha."""
     smooth = face == SMOOTH
-    x, y, w = jnp.where(smooth, s, 1)
-    u, v, t = z
     if kind == groups.EXP:
+        (x, y, w), (u, v, t) = jnp.where(smooth, s, 1), z
         ratio = jnp.log(w / y)
         curve = jnp.stack([x - y * ratio, v + u * (ratio - 1), t + u * y / w])
     else:
-        sign = jnp.sign(w)
-        flat = jnp.log(x / y)
-        curve = jnp.stack(
-            [
-                x * jnp.exp(-(1 - alpha) * flat) - sign * w,
-                u + sign * t * alpha * jnp.exp(-(1 - alpha) * flat),
-                v + sign * t * (1 - alpha) * jnp.exp(alpha * flat),
-            ]
-        )
+        curve = _power_curve(alpha, jnp.where(smooth, s, 1), jnp.where(smooth, z, -1))
     cases = [z, s, curve]
     if kind == groups.EXP:
-        cases += [jnp.stack([u, s[1], t]), jnp.stack([u, s[1], s[2]])]
+        cases += [jnp.stack([z[0], s[1], z[2]]), jnp.stack([z[0], s[1], s[2]])]
     return jnp.select([face == code for code in range(len(cases))], cases)
 
 
@@ -176,12 +168,16 @@ def weak(kind: str, alpha: Array, face: Array, s: Array, z: Array, slack: Array,
 
 
 def _exponential(s: Array, z: Array) -> Chart:
-    """Rays y (r, 1, e^r) and normals u (-1, r - 1, e^-r)."""
+    """Rays y (r, 1, e^r) and normals u (-1, r - 1, e^-r), of the r that s and z show the one nearest to both."""
     x, y, _ = s.T
     u, v, _ = z.T
-    primal = jnp.where(y > 0, x / jnp.where(y > 0, y, 1), jnp.inf)
-    dual = jnp.where(u < 0, 1 - v / jnp.where(u < 0, u, -1), jnp.inf)
-    r = _better(s, z, primal, dual)
+    primal = jnp.where(y > 0, x / jnp.where(y > 0, y, 1), 0)
+    dual = jnp.where(u < 0, 1 - v / jnp.where(u < 0, u, -1), 0)
+    end = 1 / float(jnp.finfo(s.dtype).eps)
+    return _closest(jax.vmap(_exponential_chart)(jnp.clip(jnp.stack([primal, dual]), -end, end)), s, z)
+
+
+def _exponential_chart(r: Array) -> Chart:
     h = jnp.exp(-jnp.abs(r))
     one, none = jnp.ones_like(r), jnp.zeros_like(r)
     rising = (r >= 0)[:, None]
@@ -195,16 +191,30 @@ def _exponential(s: Array, z: Array) -> Chart:
 
 
 def _power(alpha: Array, s: Array, z: Array) -> Chart:
-    """Rays (e^(1-a)r, e^-ar, sign) and normals (a e^-(1-a)r, (1-a) e^ar, -sign)."""
-    x, y, w = s.T
-    u, v, t = z.T
-    inside, inside_dual = (x > 0) & (y > 0), (u > 0) & (v > 0)
+    """Rays (e^(1-a)r, e^-ar, sign) and normals (a e^-(1-a)r, (1-a) e^ar, -sign), of all r and signs that s and z
+    show those nearest to both."""
     rest = 1 - alpha
-    quotient = lambda a, b, where: jnp.log(jnp.where(where, a, 1)) - jnp.log(jnp.where(where, b, 1))  # noqa: E731
-    primal = jnp.where(inside, quotient(x, y, inside), jnp.inf)
-    dual = jnp.where(inside_dual, quotient(alpha * v, rest * u, inside_dual), jnp.inf)
-    r = _better(s, z, primal, dual)
-    sign = jnp.where(jnp.where(_longer(s, z), w, -t) < 0, -1, 1)
+    (x, y, w), (u, v, t) = s.T, z.T
+    shown = jnp.stack([*_shown(alpha, x, y, w), *_shown(rest, v / rest, u / alpha, t)])
+    end = -0.8 * float(np.log(jnp.finfo(s.dtype).tiny))  # all entries are normal numbers
+    signs = jnp.where(jnp.stack([w, w, -t, -t]) < 0, -1, 1)
+    return _closest(
+        jax.vmap(_power_chart, in_axes=(None, 0, 0))(alpha, signs, jnp.clip(shown, -end, end)), s, z
+    )
+
+
+def _closest(charts: Chart, s: Array, z: Array) -> Chart:
+    """Of several charts, along the first axis, the one whose pair is nearest."""
+
+    def distance(chart: Chart) -> Array:
+        return jnp.sum((_along(chart.ray, s) - s) ** 2 + (_along(chart.normal, z) - z) ** 2, axis=1)
+
+    which = jnp.argmin(jax.vmap(distance)(charts), axis=0)
+    return jax.tree.map(lambda part: jnp.take_along_axis(part, which[None, :, None], 0)[0], charts)
+
+
+def _power_chart(alpha: Array, sign: Array, r: Array) -> Chart:
+    rest = 1 - alpha
     low, high = -alpha * r, rest * r
     top = jnp.maximum(jnp.maximum(low, high), 0)
     first, second, third = jnp.exp(high - top), jnp.exp(low - top), jnp.exp(-top)
@@ -220,16 +230,38 @@ def _power(alpha: Array, s: Array, z: Array) -> Chart:
     )
 
 
-def _longer(s: Array, z: Array) -> Array:
-    return jnp.sum(s**2, axis=1) >= jnp.sum(z**2, axis=1)
+def _shown(alpha: Array, x: Array, y: Array, w: Array) -> tuple[Array, Array]:
+    """r by the first two entries, and by the third and the larger of these: the smaller is a power of it, and says
+    little where it is small."""
+    log = lambda v: jnp.log(jnp.where(v > 0, v, jnp.finfo(v.dtype).tiny))  # noqa: E731
+    third = log(jnp.abs(w))
+    edge = jnp.where(y >= x, (third - log(y)) / alpha, (log(x) - third) / (1 - alpha))
+    return log(x) - log(y), edge
 
 
-def _better(s: Array, z: Array, primal: Array, dual: Array) -> Array:
-    """The parameter as the longer of s and z shows it, if it does."""
-    first = jnp.where(_longer(s, z), primal, dual)
-    second = jnp.where(_longer(s, z), dual, primal)
-    r = jnp.where(jnp.isfinite(first), first, jnp.where(jnp.isfinite(second), second, 0))
-    return r
+def _power_curve(alpha: Array, s: Array, z: Array) -> Array:
+    """[3], zero where s is on a ray and z on its normal.
+
+    With h = 1/a and k = (1-a)/a, where x <= y: x = y |o|^h, v/(1-a) = u/a |o|^h and t = -u/a o |o|^(k-1) for
+    o = w/y, all smooth even where o is zero if k >= 1. Where k < 1 it is w that is a power of t; where x > y the
+    first two change places.
+    """
+    first = s[0] <= s[1]
+    x, y = jnp.where(first, s[:2], s[1::-1])
+    dual = z[:2] / jnp.stack([alpha, 1 - alpha])
+    large, small = jnp.where(first, dual, dual[::-1])
+    own = jnp.where(first, alpha, 1 - alpha)
+    primal = own <= 1 - own
+    least = jnp.minimum(own, 1 - own)
+    # the one of (w, y) and (-t, large) that the other, `above`, is a power of
+    leads, above = jnp.where(primal, s[2], -z[2]), jnp.where(primal, -z[2], s[2])
+    scale, other = jnp.where(primal, y, large), jnp.where(primal, large, y)
+    ratio = leads / scale
+    extent = jnp.maximum(jnp.abs(ratio), jnp.finfo(s.dtype).tiny)
+    power = extent ** (1 / least)
+    return jnp.stack(
+        [x - y * power, small - large * power, above - other * ratio * extent ** (1 / least - 2)]
+    )
 
 
 def _along(ray: Array, v: Array) -> Array:

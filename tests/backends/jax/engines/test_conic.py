@@ -202,6 +202,34 @@ def test_derivatives_on_every_face_in_all_data() -> None:
     np.testing.assert_allclose(second / scale, ends / (2 * h) / scale, atol=1e-5)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("pair", [Pair([0, 2, 0], [0.5, 0, 0]), Pair([2, 0, 0], [0, 0.5, 0])])
+def test_derivatives_where_all_but_one_entry_of_a_power_cones_pair_vanish(pair: Pair) -> None:
+    """The smaller entries are powers of 1 / 0.3 of the others: differences are right to h^(4/3)."""
+    rng = np.random.default_rng(8)
+    programs = [
+        planted({cone: FACES[cone][i % 2] for cone in FACES} | {"power": pair}, rng) for i in range(BATCH)
+    ]
+    data = batch([one[:4] for one in programs])
+    roots, derivative = solve(data)
+    assert set(statuses(roots.status)) == {Status.SOLVED}
+    assert (derivative == DerivativeStatus.REGULAR.code).all()
+    np.testing.assert_allclose(roots.y.z, [one[4] for one in programs], atol=1e-10)
+    move = [jnp.asarray(rng.normal(size=part.shape[1:])) for part in data[:5]]
+    move[0] = (move[0] + move[0].T) / 10
+    forward, (reverse, _) = slopes(tuple(data[:5]), tuple(move))
+    values = (
+        lambda h: jax.vmap(outcome)(  # noqa: E731
+            solve(Conic(*(a + h * b for a, b in zip(data[:5], move, strict=True)), CONES))[0].y
+        )
+    )
+    coarse, fine = ((values(h) - values(-h)) / (2 * h) for h in (4e-7, 5e-8))
+    differences = (16 * fine - coarse) / 15  # 16 = 8^(4/3)
+    scale = 1 + abs(differences)
+    np.testing.assert_allclose(forward / scale, differences / scale, atol=1e-6)
+    np.testing.assert_allclose(reverse, forward, rtol=1e-9, atol=1e-9)
+
+
 def test_points_without_a_derivative_say_so() -> None:
     """Projections of a point: on the boundary, where a multiplier vanishes, and where rows repeat."""
     n = ROWS
