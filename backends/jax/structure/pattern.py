@@ -78,6 +78,8 @@ def _followed(eqn: Any, args: list[Value]) -> list[Value]:
     if name == "split":
         ends = np.cumsum(params["sizes"])[:-1]
         return [Value(part) for part in np.split(masks[0], ends, axis=params["axis"])]
+    if name == "unstack":
+        return [Value(part) for part in np.moveaxis(masks[0], params["axis"], 0)]
     if name in ZERO_AT_ZERO or (name in ("integer_pow", "pow") and _positive(params, args)):
         return [Value(masks[0])]
     if name in JOINED:
@@ -204,6 +206,8 @@ MOVED: dict[str, Callable[..., Arr]] = {
     "rev": lambda params, x: np.flip(x, tuple(params["dimensions"])),
     "slice": _sliced,
     "concatenate": lambda params, *xs: np.concatenate(xs, axis=params["dimension"]),
+    "stack": lambda params, *xs: np.stack(xs, axis=params["axis"]),
+    "tile": lambda params, x: np.tile(x, params["reps"]),
     "pad": _padded,
     "dot_general": _product,
     "reduce_sum": _reduced,

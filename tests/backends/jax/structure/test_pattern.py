@@ -34,6 +34,9 @@ EXACT: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "blocks": (lambda A: jnp.block([[A, jnp.zeros((N, 2))], [jnp.zeros((2, N)), jnp.eye(2)]]), (MATRIX,)),
     "triangle": (jnp.tril, (MATRIX,)),
     "places": (lambda v: jnp.zeros((N, N)).at[jnp.arange(N), (jnp.arange(N) + 2) % N].set(v), (VECTOR,)),
+    "stacked": (lambda A: jnp.stack([jnp.tril(A), jnp.triu(A), jnp.zeros((N, N))], axis=2), (MATRIX,)),
+    "unstacked": (lambda A: jnp.unstack(jnp.triu(A), axis=1)[1], (MATRIX,)),
+    "tiled": (lambda A: jnp.tile(jnp.tril(A), (1, 2)), (MATRIX,)),
     "padded": (lambda A: jnp.pad(A, ((1, 0), (0, 2))), (MATRIX,)),
     "hessian": (
         lambda v: jax.hessian(lambda x: jnp.sum(v[:-1] * jnp.diff(x) ** 2) + jnp.sum(x[::2] ** 2))(0 * v),
