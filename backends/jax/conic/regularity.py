@@ -1,12 +1,13 @@
 """Whether the solution of a conic program has a derivative: independent active rows, curvature, strict
-complementarity."""
+complementarity, and pairs that belong to it."""
 
 from __future__ import annotations
 
 import jax.numpy as jnp
 from jax import Array
 
-from declarative.backends.jax.conic import faces, groups
+from declarative.backends.jax import linalg
+from declarative.backends.jax.conic import faces, groups, polish
 from declarative.backends.jax.conic.blockwise import turned_rows
 from declarative.backends.jax.conic.complementarity import Pairs
 from declarative.backends.jax.conic.program import Program
@@ -23,7 +24,8 @@ def regularity(problem: Program, x: Array, pairs: Pairs, own: int | None = None)
 
     In the basis of `frame` the rows of weight 1 are active: dependent if they are rank-deficient, singular if
     neither P nor the curvature of the cones moves their null space, weakly active if an eigenvalue
-    of s and z is zero in both, or an exponential or power cone's pair lies at the end of its face.
+    of s and z is zero in both, or an exponential or power cone's pair lies at the end of its face. Singular, too,
+    where no complementary pairs were found next to the solution: the derivative is taken at others.
     """
     weight, size, basis = pairs.frame
     low, high = (1 - weight) * size, weight * size
@@ -33,6 +35,8 @@ def regularity(problem: Program, x: Array, pairs: Pairs, own: int | None = None)
     tiny = jnp.finfo(x.dtype).tiny
     force = small * jnp.maximum(jnp.max(jnp.abs(jnp.concatenate([problem.P @ x, problem.q]))), tiny)
     slack = small * jnp.maximum(jnp.max(jnp.abs(x)), tiny)
+    slope, rows = polish.residuals(problem, x, pairs)
+    adrift = (linalg.extent(slope) > small + force) | (linalg.extent(rows) > small + slack)
     symmetric, weak = [], jnp.zeros((), bool)
     blocks = zip(
         groups.groups(problem.cones),
@@ -61,6 +65,7 @@ def regularity(problem: Program, x: Array, pairs: Pairs, own: int | None = None)
     else:
         count = jnp.sum(active & (present | (weight == 1)))
         dependent, singular = rank_defects(curved, jnp.where(active[:, None], B, 0), count, mine)
-    code = jnp.where(weak, DerivativeStatus.WEAKLY_ACTIVE.code, DerivativeStatus.REGULAR.code)
+    code = jnp.where(adrift, DerivativeStatus.SINGULAR.code, DerivativeStatus.REGULAR.code)
+    code = jnp.where(weak, DerivativeStatus.WEAKLY_ACTIVE.code, code)
     code = jnp.where(singular, DerivativeStatus.SINGULAR.code, code)
     return jnp.where(dependent, DerivativeStatus.DEPENDENT_CONSTRAINTS.code, code).astype(jnp.int8)

@@ -218,16 +218,33 @@ def test_derivatives_where_all_but_one_entry_of_a_power_cones_pair_vanish(pair: 
     move = [jnp.asarray(rng.normal(size=part.shape[1:])) for part in data[:5]]
     move[0] = (move[0] + move[0].T) / 10
     forward, (reverse, _) = slopes(tuple(data[:5]), tuple(move))
-    values = (
-        lambda h: jax.vmap(outcome)(  # noqa: E731
-            solve(Conic(*(a + h * b for a, b in zip(data[:5], move, strict=True)), CONES))[0].y
-        )
-    )
+
+    def values(h: float) -> Array:
+        there = (a + h * b for a, b in zip(data[:5], move, strict=True))
+        return jax.vmap(outcome)(solve(Conic(*there, CONES))[0].y)
+
     coarse, fine = ((values(h) - values(-h)) / (2 * h) for h in (4e-7, 5e-8))
     differences = (16 * fine - coarse) / 15  # 16 = 8^(4/3)
     scale = 1 + abs(differences)
     np.testing.assert_allclose(forward / scale, differences / scale, atol=1e-6)
     np.testing.assert_allclose(reverse, forward, rtol=1e-9, atol=1e-9)
+
+
+def test_pairs_that_do_not_belong_to_the_solution_are_no_regular_derivative() -> None:
+    """As where the polish has not arrived."""
+    programs = batch(
+        [planted({cone: FACES[cone][i] for cone in FACES}, np.random.default_rng(i)) for i in (0, 1)]
+    )
+    roots, derivative = solve(programs)
+    assert (derivative == DerivativeStatus.REGULAR.code).all()
+
+    def moved(root: Root, data: Conic, far: float) -> Array:
+        y = root.y._replace(z=root.y.z * (1 + far))
+        return SOLVER.regularity(y, tuple(data), root.fixed)
+
+    codes = [jax.vmap(moved, (0, 0, None))(roots, programs, far) for far in (1e-9, 1e-3)]
+    assert (codes[0] == DerivativeStatus.REGULAR.code).all()
+    assert (codes[1] == DerivativeStatus.SINGULAR.code).all()
 
 
 def test_points_without_a_derivative_say_so() -> None:
