@@ -54,6 +54,7 @@ def _program(
         defaults={p.name: constant(p.default) for p in problem.params if p.default is not None},
         sparse=factors(choice.variant.problem) if getattr(choice.engine, "sparse", False) else frozenset(),
         dense=getattr(choice.engine, "dense", False) and not named,
+        blocks=None if choice.request.engine != "auto" else getattr(choice.engine, "blocks", None),
     )
 
 

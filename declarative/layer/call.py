@@ -12,7 +12,7 @@ import numpy as np
 from declarative import ir
 from declarative.errors import ArgumentError, diagnostic
 from declarative.grammar.words import ascii_name
-from declarative.layer import bind, values
+from declarative.layer import bind, run, values
 from declarative.layer.bind import Bound, Lead
 from declarative.layer.options import Options
 from declarative.layer.program import Emitted, Program
@@ -104,6 +104,16 @@ class Call:
             static=tuple((name, hashable(value)) for name, value in static.items()),
             full=full,
         )
+
+    @property
+    def matrices(self) -> str | None:
+        """See `run.matrices`."""
+        return run.matrices(self.module, self.structure, arrays(self.sources, self.given))
+
+    @property
+    def operations(self) -> float | None:
+        """See `run.operations`."""
+        return run.operations(self.module, self.structure, arrays(self.sources, self.given))
 
     @property
     def by_name(self) -> dict[str, Any]:

@@ -40,7 +40,11 @@ class SolveOptions(NamedTuple):
 
 class Solver(Protocol):
     """Built by the emitted module from the problem's functions; every method handles one element,
-    is traceable, and is vmapped by the layer."""
+    is traceable, and is vmapped by the layer.
+
+    Of the shapes of parameters it may tell besides, by `describe(p) -> str`, how it factorises matrices, and by
+    `operations(p) -> float`, what about a solve costs, where another engine may need less.
+    """
 
     attempts: bool
     """Whether most problems need but a small part of the program, which `options.attempt` asks for. May be missing."""

@@ -15,7 +15,7 @@ from declarative.errors import DeclError
 from declarative.layer import bind, run, values
 from declarative.layer.adapters import Traced, adapter
 from declarative.layer.batches import Batches
-from declarative.layer.call import Call, Oversized, arrays
+from declarative.layer.call import Call, Oversized
 from declarative.layer.key import Keys, spread
 from declarative.layer.options import Options
 from declarative.layer.program import Program
@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 
 Recompile = Callable[..., "Layer"]
 
+MANY = 3e7
+"""Operations of a solve below which it takes a few milliseconds, whatever the engine."""
+GAIN = 2.5
+"""How many times fewer another engine must need: its programs take longer to compile."""
+
 
 class Layer:
     """`layer(P, q)` gives the outputs, `layer.solve(P, q)` a `Solution` with statuses and multipliers."""
@@ -41,6 +46,7 @@ class Layer:
         self._cache: dict[Any, Traced] = {}  # compiled functions by the structure of a call
         self._ready: dict[Any, Ready] = {}  # the same by the key of a call
         self._large: dict[bool, Layer | None] = {}  # for calls with large matrices
+        self._saved: dict[Any, float] = {}  # what blocks save, by the structure of a call
         self._batches = Batches()
         self._thorough = False  # whether an attempt has ever failed
         self._keys = Keys(program.given)
@@ -119,9 +125,10 @@ class Layer:
         matrices of that size are factorised."""
         if not args and not kwargs:
             return self._program.explain()
-        layer, call = self._call(args, kwargs, full=False)
-        text = layer._program.explain()
-        matrices = run.matrices(call.module, call.structure, arrays(call.sources, call.given))
+        layer, call, why = self._call(args, kwargs, full=False)
+        text, program = self._program.explain(), layer._program
+        text += "" if why is None else f"at this size    {program.engine}, {program.backend} backend: {why}\n"
+        matrices = call.matrices
         return text if matrices is None else f"{text}matrices        {matrices}\n"
 
     def latex(self) -> str:
@@ -161,7 +168,7 @@ class Layer:
         """The result, and whether it is but an attempt."""
         outside = None if check else self._keys.of(args, kwargs)
         if outside is None:
-            layer, call = self._call(args, kwargs, full)
+            layer, call, _ = self._call(args, kwargs, full)
             if check:
                 check_promises(self._program.problem, call.by_name, call.bound)
             ready = layer._prepared(call)
@@ -170,20 +177,29 @@ class Layer:
         found = self._ready.get(key)
         stays = found is not None and self._batches.stays(found.padding)
         if found is None or stays:
-            layer, call = self._call(args, kwargs, full)
+            layer, call, _ = self._call(args, kwargs, full)
             found = self._ready[key] = layer._prepared(call, stays)
         return found.run(leaves), found.attempt
 
-    def _call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], full: bool) -> tuple[Layer, Call]:
-        """The call, and the layer that solves it: another one where this one's engine is not for its size."""
+    def _call(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], full: bool
+    ) -> tuple[Layer, Call, str | None]:
+        """The call, the layer that solves it, and why, where it is another one."""
         found = bind.match(self.__name__, self._program.given, args, kwargs)
+        dense = f"the dense matrices of `{self._program.engine}`"
         try:
-            return self, Call(self._program, found, self._options, full)
+            call = Call(self._program, found, self._options, full)
         except Oversized as large:
-            other = self._for_large(direct=large.args[0])
-        if other is None:
-            return self, Call(self._program, found, self._options, full, dense=True)
-        return other, Call(other._program, found, other._options, full)
+            other, why = self._for_large(direct=large.args[0]), f"it spares {dense}"
+            if other is None:
+                return self, Call(self._program, found, self._options, full, dense=True), None
+        else:
+            fewer = self._fewer(call, found)
+            other = self._in_blocks if fewer >= GAIN else None
+            if other is None:
+                return self, call, None
+            why = f"in blocks, about {fewer:.2g} times fewer operations than with {dense}"
+        return other, Call(other._program, found, other._options, full), why
 
     def _for_large(self, direct: bool) -> Layer | None:
         """The same problem on an engine that needs no dense matrices; None if none takes it.
@@ -197,6 +213,24 @@ class Layer:
                 ways.reverse()
             self._large[direct] = next(filter(None, map(self._replanned, ways)), None)
         return self._large[direct]
+
+    @cached_property
+    def _in_blocks(self) -> Layer | None:
+        """The same problem on an engine that looks for blocks, where this one's has none."""
+        return None if self._program.blocks is None else self._replanned({"engine": self._program.blocks})
+
+    def _fewer(self, call: Call, found: Mapping[str, Any]) -> float:
+        """How many times fewer operations `_in_blocks` needs for a call; 0 where that is not asked."""
+        if self._program.blocks is None or jax.default_backend() != "cpu":
+            return 0.0
+        key = call.structure
+        if key not in self._saved:
+            self._saved[key], mine = 0.0, call.operations
+            if mine is not None and mine > MANY and self._in_blocks is not None:
+                other = self._in_blocks
+                its = Call(other._program, found, other._options, key.full).operations
+                self._saved[key] = 0.0 if its is None else mine / its
+        return self._saved[key]
 
     def _replanned(self, changes: Mapping[str, str]) -> Layer | None:
         try:

@@ -40,6 +40,7 @@ class Program:
     defaults: Mapping[str, Any]  # numbers, of parameters that have one
     sparse: frozenset[str] = frozenset()  # parameters that the engine takes as sparse matrices
     dense: bool = False  # the plan chose an engine of dense matrices: another may be better for a large call
+    blocks: str | None = None  # or this one, if it finds blocks
 
     @property
     def given(self) -> tuple[ir.Parameter, ...]:

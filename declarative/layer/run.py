@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 
 from declarative.layer import backward, implicit
@@ -145,15 +145,31 @@ def _element(module: Emitted, structure: Structure, options: Options, attempt: b
 
 def matrices(module: Emitted, structure: Structure, arrays: list[Any]) -> str | None:
     """How the engine factorises matrices of such a call, in words; None where it does not say."""
-    describe = getattr(module.SOLVER, "describe", None)
-    if describe is None:
+    return _asked(module, "describe", structure, arrays)
+
+
+def operations(module: Emitted, structure: Structure, arrays: list[Any]) -> float | None:
+    """About how many a solve of such a call takes; None where the engine does not say."""
+    return _asked(module, "operations", structure, arrays)
+
+
+def _asked(module: Emitted, question: str, structure: Structure, arrays: list[Any]) -> Any:
+    """What a solver answers to the shapes of one element; None if it does not know the question."""
+    answer = getattr(module.SOLVER, question, None)
+    if answer is None:
         return None
-    count = len(structure.leads)
-    kinds = (np.result_type(array) for array in arrays[:count])
-    dtypes = [structure.solve_dtype if np.issubdtype(kind, np.floating) else kind for kind in kinds]
-    given = zip(arrays, structure.leads, dtypes, strict=True)
-    one = [jax.ShapeDtypeStruct(np.shape(array)[len(lead) :], dtype) for array, lead, dtype in given]
-    return str(describe(_params(tuple(one), structure)[0]))  # type: ignore[arg-type]
+    one = [
+        jax.ShapeDtypeStruct(array.shape[len(lead) :], _dtype(array, structure.solve_dtype))
+        for array, lead in zip(arrays, structure.leads, strict=True)
+    ]
+    with jax.enable_x64(True) if structure.solve_dtype == "float64" else nullcontext():
+        return answer(_params(tuple(one), structure)[0])  # type: ignore[arg-type]
+
+
+def _dtype(array: Any, solve: str) -> str:
+    """Of the solve, for floating arrays of any library; others stay what they are."""
+    own = str(array.dtype).removeprefix("torch.")
+    return solve if "float" in own else own
 
 
 def _params(arrays: tuple[Array, ...], structure: Structure) -> tuple[Params, tuple[Array, ...]]:

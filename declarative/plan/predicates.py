@@ -47,6 +47,7 @@ class ByRules:
         False  # starts anywhere: where that may be outside of a function's domain, others come first
     )
     curved: bool = False  # takes second derivatives: where all are of squares, cones come first
+    blocks: str | None = None  # for large calls that fall into blocks, which it does not see
 
     def accepts(self, variant: Variant) -> Accept | Refuse:
         cost = self.cost + (PARTIAL if self.total and _partial(variant) else 0)

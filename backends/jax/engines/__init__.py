@@ -112,6 +112,7 @@ ENGINES = (
         cost=25,
         why="smooth and convex: interior point with second derivatives, no cones",
         curved=True,
+        blocks="conic",
     ),
     ByRules(
         "first_order",

@@ -93,6 +93,10 @@ class Solver:
         """How matrices of such a size are factorised."""
         return self._layout.describe(p)
 
+    def operations(self, p: Params) -> float:
+        """Of a solve, in blocks where that pays."""
+        return self._layout.operations(p)
+
     def smoothed(self, mu: float) -> Smoothed:
         """For `backward="smoothed(mu)"`."""
         return Smoothed(self, self._split, mu)

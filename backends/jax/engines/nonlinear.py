@@ -23,6 +23,7 @@ from declarative.backends.jax.forms import Quadratic
 from declarative.backends.jax.qp import regular, scaling
 from declarative.backends.jax.smooth import active, interior, recession, separation
 from declarative.backends.jax.smooth.program import Program, largest
+from declarative.backends.jax.structure.partition import newton_cost
 from declarative.layer.contract import Params, Point, Root, SolveOptions
 from declarative.layer.status import Status
 
@@ -104,6 +105,13 @@ class Solver:
         rows = jnp.concatenate([jnp.ones(count, bool), fixed.active])
         own = None if self._own is None else self._own(p)
         return regular.regularity(problem, count, rows, x / problem.columns, z, own)
+
+    def operations(self, p: Params) -> float:
+        """Of a solve, all matrices dense."""
+        n = self._size(p)
+        x = jax.ShapeDtypeStruct((n,), jnp.result_type(float))
+        rows = jax.eval_shape(self._constraints, x, p)
+        return newton_cost(n, sum(side.size for side in rows), self._diagonal)
 
     def _program(self, p: Params, x: Array) -> Program:
         equal, unequal, derivatives = self._equalities, self._inequalities, self._derivatives

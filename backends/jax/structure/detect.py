@@ -27,6 +27,8 @@ class Found(NamedTuple):
     """Where the rows of a program stand, and those of its curvature, if it is given by rows."""
 
     rows: Layout
+    cost: float
+    """Operations of a solve."""
     curvature: Layout | None = None
 
 
@@ -62,11 +64,16 @@ class Detector:
         kind = "block-tridiagonal" if inner.linked else "block-diagonal"
         words = "diagonal" if inner.diagonal else f"{kind}, {inner.count} blocks of {inner.size}"
         if isinstance(layout, Border):
-            sides = [side for side in found if isinstance(side, Border)]
+            sides = [side for side in (layout, found.curvature) if isinstance(side, Border)]
             rows, columns = sum(side.dense.size for side in sides), layout.far.size
             beside = [_counted(rows, "dense row"), _counted(columns, "dense column")]
             words += ", beside " + " and ".join(filter(None, beside))
         return words
+
+    def operations(self, p: Params) -> float:
+        """Of a solve, in blocks or by dense matrices."""
+        found = self(p)
+        return _dense(jax.eval_shape(self._data, p)) if found is None else found.cost
 
     def _detected(self, tree: Any, leaves: tuple[tuple[tuple[int, ...], Any], ...]) -> Found | None:
         p = jax.tree.unflatten(tree, [jax.ShapeDtypeStruct(*leaf) for leaf in leaves])
@@ -78,7 +85,7 @@ class Detector:
             found = pattern(self._data, p)
             E, cones = _rows(found)
             split = partition(found.P, E, dense, cones)
-            return None if split is None else Found(border.layout(split, E, cones))
+            return None if split is None else Found(border.layout(split, E, cones), split.cost)
         curvature = self._curvature
         found, (rest, rows, _) = pattern(lambda p: (self._data(p), curvature(p)), p)
         E, cones = _rows(found)
@@ -89,7 +96,8 @@ class Detector:
             return None
         layout = border.layout(split, E, cones, [row for row in split.dense if row < m])
         dense_rows = [row - m for row in split.dense if row >= m]
-        return Found(layout, border.layout(split, rows, None, dense_rows) if dense_rows else None)
+        apart_rows = border.layout(split, rows, None, dense_rows) if dense_rows else None
+        return Found(layout, split.cost, apart_rows)
 
 
 def _counted(number: int, noun: str) -> str:

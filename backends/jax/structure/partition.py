@@ -117,6 +117,12 @@ def iteration_cost(n: int, m: int) -> float:
     return ITERATIONS * (n**3 / 3 + m * n**2 + 20 * n * (n + m))
 
 
+def newton_cost(n: int, m: int, diagonal: bool) -> float:
+    """The same of Newton's method with m dense rows, by the smaller side where Hessians are diagonal."""
+    rows = diagonal and m <= n
+    return ITERATIONS * (m**3 / 3 + n * m**2 if rows else n**3 / 3 + m * n**2)
+
+
 def block_cost(count: int, size: int, m: int) -> float:
     """The same in blocks: a factor, a solve and a product for each, and m rows that see two blocks."""
     rows = m * (4 * size**2 + 40 * size)
