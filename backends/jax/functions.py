@@ -398,9 +398,8 @@ def quantified(
     printer, block = function.printer, function.block
     if not binders:
         return join(*(function.expr(body) for body in bodies))
-    over, mask = printer.ranges(binders, where, block)
-    values = f"jax.vmap({printer.function(bodies, binders, block, join)})({over})"
-    return values if mask is None else f"rt.mask_rows({values}, jax.vmap({mask})({over}), {neutral})"
+    values, mask = printer.stacked(bodies, binders, where, block, join)
+    return values if mask is None else f"rt.mask_rows({values}, {mask}, {neutral})"
 
 
 def filters(where: ir.Expr | None) -> tuple[ir.Expr, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -18,10 +19,15 @@ LEAVES = (ir.Const, ir.Size, ir.Param, ir.Unknown, ir.Bound, ir.Dual, ir.Optimal
 
 @dataclass
 class Block:
-    """The body of one emitted function: its lines so far, and which nodes have a name in it."""
+    """The body of one emitted function: its lines so far, and which nodes have a name in it.
+
+    Arrays whose first axis `walked` runs over are given part by part, the `parts` by the array's text.
+    """
 
     bounds: frozenset[str] = frozenset()
     parent: Block | None = None
+    walked: ir.Binder | None = None
+    parts: dict[str, str] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
     named: dict[int, str] = field(default_factory=dict)
 
@@ -35,6 +41,14 @@ class Block:
         if self.parent is None or bounds & self.bounds:
             return self
         return self.parent.home(bounds)
+
+    def walker(self, item: ir.Expr | ir.Slice, length: Dim) -> Block | None:
+        """The block that takes an axis of this length part by part, where the item is its index variable."""
+        if not isinstance(item, ir.Bound):
+            return None
+        if item.name not in self.bounds:
+            return None if self.parent is None else self.parent.walker(item, length)
+        return self if self.walked == ir.Binder(item.name, Dim.of(0), length) else None
 
 
 class Printer:
@@ -53,6 +67,7 @@ class Printer:
         self.reads: set[str] = set()
         self.dims: set[str] = set()
         self.used = {*names.values(), *taken}
+        self.static = {p.name for p in problem.params if "static" in p.properties}
         self.bounds_of: dict[int, frozenset[str]] = {}
 
     def fresh(self, stem: str) -> str:
@@ -114,13 +129,10 @@ class Printer:
                 settings = {name: self.setting(value, block) for name, value in attrs}
                 return ATOMS[atom].jax.format(*operands, args=", ".join(operands), **settings)
             case ir.Index(array=array, items=items):
-                whole = self.text(array, block)
-                kept = _needed(array, items)
+                whole, kept = self._walked(array, items, block)
                 if not kept:
                     return whole
-                picks = ", ".join(
-                    self._item(item, block, dim) for item, dim in zip(kept, array.type.shape, strict=False)
-                )
+                picks = ", ".join(self._item(item, block, length) for item, length in kept)
                 if any(isinstance(item, ir.Node) and reads_data(item) for item in items):
                     # An index from the data may lie outside: NaN then, never a neighbour's value.
                     return f'{whole}.at[{picks}].get(mode="fill")'
@@ -130,6 +142,24 @@ class Printer:
             case ir.Extern(name=name, args=args):
                 return f"{self.names[name]}({', '.join(self.text(arg, block) for arg in args)})"
         raise TypeError(f"{type(node).__name__} does not stand in an expression")
+
+    def _walked(
+        self, array: ir.Expr, items: tuple[ir.Expr | ir.Slice, ...], block: Block
+    ) -> tuple[str, list[tuple[ir.Expr | ir.Slice, Dim]]]:
+        """What is left to index and with which items, each with its axis' length. A leading index variable that runs
+        over a whole axis takes the part that its function is given: no gather, whose transpose is a scatter."""
+        whole = self.text(array, block)
+        kept = list(zip(_needed(array, items), array.type.shape, strict=False))
+        leaf = isinstance(array, ir.Param | ir.Unknown) and array.name not in self.static
+        while leaf and kept and (home := block.walker(*kept[0])) is not None:
+            item, _ = kept.pop(0)
+            assert isinstance(item, ir.Bound)
+            if whole not in home.parts:
+                name = f"{whole}_{self.names[item.name]}"
+                home.parts[whole] = self.fresh(name) if name in self.used else name
+                self.used.add(home.parts[whole])
+            whole = home.parts[whole]
+        return whole, kept
 
     def _item(self, item: ir.Expr | ir.Slice, block: Block, length: Dim) -> str:
         """One index; `length` is that of its axis."""
@@ -150,14 +180,30 @@ class Printer:
         return number(value) if isinstance(value, float) else repr(value)
 
     def _reduce(self, node: ir.Reduce, block: Block) -> str:
-        over, mask = self.ranges(node.binders, node.where, block)
-        body = self.function([node.body], node.binders, block)
-        values = f"jax.vmap({body})({over})"
+        values, mask = self.stacked([node.body], node.binders, node.where, block)
         if mask is None:
             return f"jnp.{node.op}({values}, axis=0)"
-        return f'rt.reduce_where("{node.op}", {values}, jax.vmap({mask})({over}))'
+        return f'rt.reduce_where("{node.op}", {values}, {mask})'
 
-    def ranges(
+    def stacked(
+        self,
+        bodies: list[ir.Expr],
+        binders: tuple[ir.Binder, ...],
+        where: ir.Expr | None,
+        block: Block,
+        join: Callable[..., str] = lambda body: body,
+    ) -> tuple[str, str | None]:
+        """The joined bodies over the values of the index variables, and which of them count where a filter reads
+        the data."""
+        if len(binders) == 1 and where is None:
+            body, arrays, counts = self._function(bodies, binders, block, join, binders[0])
+            given = [self._ranges(binders, where, block)[0], *arrays] if counts else arrays
+            return f"jax.vmap({body})({', '.join(given)})", None
+        over, mask = self._ranges(binders, where, block)
+        values = f"jax.vmap({self._function(bodies, binders, block, join)[0]})({over})"
+        return values, None if mask is None else f"jax.vmap({mask})({over})"
+
+    def _ranges(
         self, binders: tuple[ir.Binder, ...], where: ir.Expr | None, block: Block
     ) -> tuple[str, str | None]:
         """The index vectors of a quantifier, and the mask function where its filter reads the data."""
@@ -165,7 +211,7 @@ class Printer:
         traced = where is not None and reads_data(where)
         if where is not None and not traced:
             return tidy(f"f(*{self.picked(where, binders, block)})")[2:-1], None
-        mask = self.function([where], binders, block) if where is not None else None
+        mask = self._function([where], binders, block)[0] if where is not None else None
         if len(binders) == 1:
             first, last = self.dim(binders[0].first), self.dim(binders[0].last)
             return f"jnp.arange({last})" if first == "0" else f"jnp.arange({first}, {last})", mask
@@ -174,25 +220,29 @@ class Printer:
     def picked(self, where: ir.Expr, binders: tuple[ir.Binder, ...], block: Block) -> str:
         """The index vectors for which a filter on indices and sizes holds: known before any argument, so NumPy."""
         ends = ", ".join(f"({self.dim(b.first)}, {self.dim(b.last)})" for b in binders)
-        return f"rt.pick({self.function([where], binders, block).replace('jnp.', 'np.')}, {ends})"
+        return f"rt.pick({self._function([where], binders, block)[0].replace('jnp.', 'np.')}, {ends})"
 
-    def function(
+    def _function(
         self,
         bodies: list[ir.Expr],
         binders: tuple[ir.Binder, ...],
         block: Block,
         join: Callable[..., str] = lambda body: body,
-    ) -> str:
-        """A lambda of the index variables, or the name of a local function where it needs assignments."""
-        inner = Block(frozenset(b.name for b in binders), block)
+        walked: ir.Binder | None = None,
+    ) -> tuple[str, list[str], bool]:
+        """A lambda of the index variables, or the name of a local function where it needs assignments; the arrays of
+        which it takes the parts after them; and whether it takes an index at all."""
+        inner = Block(frozenset(b.name for b in binders), block, walked)
         values = tidy(join(*(self.text(body, inner) for body in bodies)))
-        names = ", ".join(self.names[b.name] for b in binders)
+        own, written = [self.names[b.name] for b in binders], "\n".join([values, *inner.lines])
+        counts = not inner.parts or re.search(rf"\b{own[0]}\b", written) is not None
+        names, arrays = ", ".join([*(own if counts else []), *inner.parts.values()]), list(inner.parts)
         if not inner.lines:
-            return f"lambda {names}: {values}"
+            return f"lambda {names}: {values}", arrays, counts
         name = self.fresh("term")
         block.lines += [f"def {name}({names}):", *(f"    {line}" for line in inner.lines)]
         block.lines.append(f"    return {values}")
-        return name
+        return name, arrays, counts
 
     def _free(self, node: ir.Node) -> frozenset[str]:
         """The index variables that the node reads."""

@@ -173,3 +173,20 @@ def test_float32_stays_float32_under_x64() -> None:
             "kepler": (jnp.float32(1), jnp.float32(0.1)),
         }.items():
             assert dc.compile(PROGRAMS[name])(*args).dtype == jnp.float32
+
+
+def test_what_an_index_walks_along_is_given_in_parts() -> None:
+    text = """problem p
+  given A: real[m, n], c: positive real[m]
+  find x: real[n]
+  minimize sum(c[i] * (i + 1) * sum((A[i, j] * j - x[j])^2 for j in n) for i in m)
+"""
+    layer = dc.compile(text)
+    inner = "jnp.sum(jax.vmap(lambda j, A_i_j, x_j: (A_i_j * j - x_j) ** 2)(jnp.arange(n), A_i, x), axis=0)"
+    assert f"jax.vmap(lambda i, c_i, A_i: c_i * (i + 1) * {inner})(jnp.arange(m), c, A)" in layer.source
+    rng = np.random.default_rng(6)
+    A, c = rng.normal(size=(4, 3)), rng.uniform(1, 2, size=4)
+    weights = c * np.arange(1, 5)
+    np.testing.assert_allclose(
+        layer(A, c), weights @ A * np.arange(3) / np.sum(weights), rtol=1e-5, atol=1e-6
+    )
