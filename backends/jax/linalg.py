@@ -21,6 +21,7 @@ T = TypeVar("T")
 SECTIONS, ROUNDS = 8, 10  # of an interval around an eigenvalue
 SECTIONED = 16  # orders up to which these are faster than all eigenvalues
 SMALL = 10  # matrices up to this order are safe, and faster, as a batch on every device
+FEW = 4  # products of so many small matrices are faster as sums on the CPU
 
 
 def elementwise(function: Callable[..., Any], columns: bool = False) -> Callable[..., Any]:
@@ -141,6 +142,24 @@ def gram(rows: Array) -> Array:
 def times(matrix: Array, columns: Array) -> Array:
     """matrix @ columns for few columns, one after the other: products with vectors need no copies."""
     return jnp.stack([matrix @ v for v in columns.T], axis=1)
+
+
+def product(a: Array, b: Array) -> Array:
+    """a @ b for square matrices. On the CPU few small ones are sums: they cost a third of a call of a library, and are
+    done together with what is before and after them. In a batch they are many."""
+    if a.shape[-1] > SMALL or max(a.size, b.size) > FEW * SMALL**2:
+        return a @ b
+    return by_platform(a, b, cpu=_summed, default=jnp.matmul)
+
+
+@jax.custom_batching.custom_vmap
+def _summed(a: Array, b: Array) -> Array:
+    return jnp.sum(a[..., :, :, None] * b[..., None, :, :], axis=-2)
+
+
+@_summed.def_vmap
+def _in_batch(size: int, moving: Any, a: Array, b: Array) -> tuple[Array, bool]:
+    return over(jnp.matmul, size, moving, a, b), True
 
 
 def inner(v: Array, w: Array) -> Array:

@@ -13,6 +13,7 @@ from jax import Array
 
 from declarative.backends.jax.conic import groups
 from declarative.backends.jax.forms import Cones
+from declarative.backends.jax.linalg import product
 
 Basis = tuple[Array, ...]
 """Per group: unit vectors [count, size - 1] of second-order cones, orthogonal matrices elsewhere."""
@@ -54,7 +55,7 @@ def turned_back_one(group: groups.Group, basis: Array, v: Array) -> Array:
 def _congruent(Q: Array, v: Array, order: int) -> Array:
     """Q'V Q for every column."""
     V = groups.matrices(jnp.swapaxes(v, 1, 2), order)  # [count, columns, k, k]
-    there = jnp.swapaxes(Q, 1, 2)[:, None] @ V @ Q[:, None]
+    there = product(product(jnp.swapaxes(Q, 1, 2)[:, None], V), Q[:, None])
     return jnp.swapaxes(groups.vectors(there), 1, 2)
 
 

@@ -5,7 +5,6 @@ The rows of one second-order, semidefinite, exponential or power cone have one s
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple, TypeAlias
 
 import jax.numpy as jnp
@@ -26,7 +25,7 @@ BALANCED = 1.25  # a round that scales nothing by more is the last
 
 
 _Sweep: TypeAlias = tuple[Array, Array, Array, Array]
-"""How many there were, the logarithm of the last one's largest factor, scales of columns and of rows."""
+"""How many there were, the last one's largest factor or inverse of one, scales of columns and of rows."""
 
 
 class Scaled(NamedTuple):
@@ -63,11 +62,12 @@ def equilibrated(data: Conic) -> Scaled:
             tallest = jnp.maximum(matrix.column_sizes(matrix.scaled_square(data.P, columns)), tallest)
         widest = _alike(data.cones, data.alpha, matrix.row_sizes(inner))
         first, second = inverse_root(tallest), inverse_root(widest)
-        change = linalg.extent(jnp.log(jnp.concatenate([first, second])))
-        return count + 1, change, columns * first, rows * second
+        joined = jnp.concatenate([first, second])
+        high, low = linalg.reduced(linalg.largest(joined), linalg.least(joined))
+        return count + 1, jnp.maximum(high, 1 / low), columns * first, rows * second
 
     def going(carry: _Sweep) -> Array:
-        return (carry[0] < ROUNDS) & (carry[1] > math.log(BALANCED))
+        return (carry[0] < ROUNDS) & (carry[1] > BALANCED)
 
     one = jnp.ones_like(data.q)
     start = jnp.int32(0), jnp.inf * one[0], one, jnp.ones_like(b)

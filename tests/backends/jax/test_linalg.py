@@ -141,3 +141,15 @@ def test_the_least_eigenvalue_is_never_above_it(k: int) -> None:
         exact = np.linalg.eigvalsh(matrices)[:, 0]
         np.testing.assert_allclose(least, exact, rtol=1e-7, atol=1e-7)
         assert np.all(least <= exact + 1e-12)
+
+
+@pytest.mark.parametrize(
+    "shapes", [((3, 3), (3, 3)), ((2, 1, 4, 4), (1, 4, 4)), ((9, 8, 8), (8, 8)), ((12, 12), (12, 12))]
+)
+def test_products_are_the_same_alone_and_in_batches(shapes: tuple[tuple[int, ...], ...]) -> None:
+    a, b = (jnp.asarray(RNG.normal(size=shape), jnp.float32) for shape in shapes)
+    np.testing.assert_allclose(jax.jit(linalg.product)(a, b), a @ b, rtol=1e-4, atol=1e-5)
+    some = jnp.stack([a, 2 * a])
+    np.testing.assert_allclose(
+        jax.jit(jax.vmap(linalg.product, (0, None)))(some, b), some @ b, rtol=1e-4, atol=1e-4
+    )

@@ -49,16 +49,16 @@ class Semidefinite:
     def scaling(self, s: Array, z: Array, mu: Array, delta: Array) -> Scaling:
         both = jax.vmap(linalg.cholesky)(jnp.concatenate([self._shaped(s), self._shaped(z)]))
         L, M = both[: self.count], both[self.count :]
-        K = _t(M) @ L
+        K = linalg.product(_t(M), L)
         # Near the central path K is nearly orthogonal up to a factor, so that its square loses nothing.
-        squares, V = jax.vmap(linalg.eigh)(_t(K) @ K)
+        squares, V = jax.vmap(linalg.eigh)(linalg.product(_t(K), K))
         point = jnp.sqrt(squares)
         root = jnp.sqrt(point)[:, None, :]
-        R = (L @ V) / root
-        inverse = _t(M @ (K @ V) / (point[:, None, :] * root))
+        R = linalg.product(L, V) / root
+        inverse = _t(linalg.product(M, linalg.product(K, V)) / (point[:, None, :] * root))
         turned, away = lax.optimization_barrier((_t(R), _t(inverse)))
         shrink = 1 / (root * _t(root))
-        return Scaling(R, turned, inverse, away, R @ turned, point, shrink)
+        return Scaling(R, turned, inverse, away, linalg.product(R, turned), point, shrink)
 
     def whitened(self, scaling: Scaling, v: Array) -> Array:
         """R^-1 v R^-T."""
@@ -94,7 +94,7 @@ class Semidefinite:
         return _congruent(Q, jnp.stack([ds, dz]).reshape(2, self.count, self.order, self.order))
 
     def shift(self, scaling: Scaling, s: Array, z: Array, moves: Array, target: Array) -> Array:
-        v = _symmetric(moves[0] @ moves[1]) - target * jnp.eye(self.order, dtype=s.dtype)
+        v = _symmetric(linalg.product(moves[0], moves[1])) - target * jnp.eye(self.order, dtype=s.dtype)
         point = scaling.point
         quotient = 2 * v / (point[:, :, None] + point[:, None, :])
         return s + _congruent(scaling.turned, quotient).ravel()
@@ -104,7 +104,7 @@ class Semidefinite:
         return jnp.min(linalg.least_eigenvalue(scaled.reshape(-1, self.order, self.order)))
 
     def product(self, v: Array, w: Array) -> Array:
-        return _symmetric(self._shaped(v) @ self._shaped(w)).ravel()
+        return _symmetric(linalg.product(self._shaped(v), self._shaped(w))).ravel()
 
     def outside(self, s: Array) -> Array:
         least = linalg.least_eigenvalue(_symmetric(self._shaped(s)))
@@ -122,7 +122,7 @@ class Semidefinite:
 
 def _congruent(Q: Array, v: Array) -> Array:
     """Q'v Q of symmetric matrices. What rounding leaves beside the symmetric part would grow: no equation sees it."""
-    return _symmetric(_t(v @ Q) @ Q)
+    return _symmetric(linalg.product(_t(linalg.product(v, Q)), Q))
 
 
 def _t(v: Array) -> Array:
