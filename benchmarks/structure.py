@@ -36,12 +36,19 @@ CASES = {
     ("budget", 4): "as `control`, and all inputs add up to nothing: a dense row",
     ("peak", 4): "as `control`, with the bound of the inputs at a price: a dense column",
     ("factors", 15): "n positions, 15 factors: a diagonal and low rank",
+    ("harvest", 4): "4 stocks in boxes, drawn from by logarithms: smooth, or exponential cones",
+    ("harvest", 12): "12 stocks",
+    ("flows", 4): "8 flows among 4 stocks in boxes, spread by their entropy: smooth, or exponential cones",
+    ("outputs", 4): "4 states and 2 inputs in boxes, log-sum-exp of 4 outputs: smooth, or exponential cones",
 }
+SMOOTH = ("harvest", "flows", "outputs")
 SIZES = {("control", 4): (20, 50, 100, 200), ("control", 12): (50, 100), ("factors", 15): (200, 500)}
+SIZES |= {(name, 4): (10, 20, 50, 100, 200) for name in SMOOTH} | {("harvest", 12): (10, 20, 50)}
 HORIZONS = (50, 100, 200)
 INPUTS, REPEATS, BATCH = 2, 7, 8
 LARGEST = 800  # unknowns with dense matrices, and for peers that have no others
 SLOW = 400  # and of those that take seconds
+LONGEST = 1300  # unknowns with the engine of smooth programs
 ACTIVE = 1e-6
 
 Run = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -74,6 +81,8 @@ def case(problem: str, kind: int, size: int, batch: int = 1) -> Case:
         given = {"F": 0.2 / kind**0.5 * rng.normal(size=(kind, size)), "d": rng.uniform(0.01, 0.1, size=size)}
         at = 0.1 * rng.normal(size=(batch, size))
         return Case(problem, kind, size, given, "mu", at, rng.normal(size=size))
+    if problem in SMOOTH:
+        return smooth(problem, kind, size, batch)
     A = rng.normal(size=(kind, kind))
     A *= 1.02 / np.abs(np.linalg.eigvals(A)).max()
     given = {
@@ -89,6 +98,26 @@ def case(problem: str, kind: int, size: int, batch: int = 1) -> Case:
     return Case(problem, kind, size, given, "x0", at, rng.normal(size=n))
 
 
+def smooth(problem: str, kind: int, size: int, batch: int) -> Case:
+    """Stocks that decay and mix, flows into stocks and between neighbours, or slightly unstable dynamics."""
+    rng = np.random.default_rng([kind, size])
+    eye, at = np.eye(kind), rng.uniform(1, 3, size=(batch, kind))
+    inputs = {"harvest": kind, "flows": 2 * kind, "outputs": INPUTS}[problem]
+    if problem == "harvest":
+        given = {"M": 0.9 * eye + 0.15 / kind * rng.uniform(size=(kind, kind)), "smax": np.float64(4)}
+        given |= {"gain": rng.uniform(0.1, 1, size=kind)}
+    elif problem == "flows":
+        given = {"E": np.hstack([eye, np.eye(kind, k=1) - eye]), "c": rng.uniform(0.5, 2, size=inputs)}
+        given |= {"d": rng.uniform(0.1, 1, size=kind), "smax": np.float64(4), "eps": np.float64(0.1)}
+    else:
+        A = rng.normal(size=(kind, kind))
+        A *= 1.02 / np.abs(np.linalg.eigvals(A)).max()
+        given = {"A": A, "B": rng.normal(size=(kind, inputs)), "C": rng.normal(size=(4, kind))}
+        given |= {"umax": np.float64(1)}
+    weights = rng.normal(size=(size + 1) * kind + size * inputs)
+    return Case(problem, kind, size, given, "x0", at, weights)
+
+
 @contextmanager
 def gain(value: float) -> Iterator[None]:
     """How much cheaper blocks must be: infinity for dense matrices."""
@@ -99,10 +128,11 @@ def gain(value: float) -> Iterator[None]:
         partition.GAIN = before
 
 
-def ours(case: Case, blocks: bool) -> Run:
-    engine = "conic" if case.problem == "thrust" else "auto"
+def ours(case: Case, blocks: bool, engine: str | None = None) -> Run:
+    engine = engine or ("conic" if case.problem in ("thrust", *SMOOTH) else "auto")
     control = case.problem != "factors"
-    path = PROGRAMS / ("control.decl" if control else "factors.decl")
+    file = "stages" if case.problem in SMOOTH else "control" if control else "factors"
+    path = PROGRAMS / f"{file}.decl"
     layer = dc.load(path, static={"T": case.size} if control else {}, engine=engine)[case.problem]
 
     def value(at: Any) -> Any:
@@ -253,10 +283,17 @@ def moreau(case: Case, blocks: bool) -> Run:
     return run
 
 
+def newton(case: Case, blocks: bool) -> Run:
+    """The engine that the plan chooses for smooth programs when it knows no sizes."""
+    return ours(case, blocks, "nonlinear")
+
+
 STRUCTURED = "declarative, structure"
+NEWTON = "declarative, `nonlinear`"
 CONTENDERS: dict[str, Callable[[Case, bool], Run]] = {
     STRUCTURED: ours,
     "declarative, dense": ours,
+    NEWTON: newton,
     "moreau": moreau,
     "qpax": qpax,
 }
@@ -271,6 +308,11 @@ class Row(NamedTuple):
 
 
 def left_out(given: Case, name: str) -> bool:
+    smooth = given.problem in SMOOTH
+    if name == NEWTON:
+        return not smooth or given.unknowns > LONGEST
+    if smooth and name in ("moreau", "qpax"):
+        return True
     if name == "qpax":
         return given.problem == "thrust" or given.unknowns > SLOW or len(given.at) > 1
     return name == "declarative, dense" and given.unknowns > LARGEST
@@ -291,7 +333,7 @@ def measured(given: Case) -> Iterator[Row]:
             result = run(given.at)
             times.append((time.process_time() - start) / len(given.at))
         found[name] = min(times), *result
-    if given.problem == "thrust":
+    if given.problem in ("thrust", *SMOOTH):
         right = found.get("declarative, dense", found[STRUCTURED])[1:]
     else:
         pairs = [exact(given, *pair) for pair in zip(given.at, found[STRUCTURED][1], strict=True)]
