@@ -321,7 +321,7 @@ def summand(core: Expr, signs: Signs) -> Expr | None:
         return apply("square", root)
     match core:
         case Apply(atom="sum", args=(inner,)):
-            return inner
+            return inner if inner.type.shape else summand(inner, signs) or inner  # as in sum(entropy(x))
         case Apply(atom="mean", args=(inner,)):
             return div(inner, count(inner))
         case Apply(atom="sum_squares", args=(inner,)):

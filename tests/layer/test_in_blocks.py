@@ -118,3 +118,11 @@ def test_nothing_is_gained_without_blocks_or_where_matrices_are_small(many: int,
     layer = dc.compile(text)
     assert layer.info["engine"] == "nonlinear"
     assert "at this size" not in layer.explain(np.ones((many, 300)))
+
+
+def test_a_sum_of_a_number_is_that_number() -> None:
+    """`sum(entropy(x))`, which is often written, is as diagonal as `entropy(x)`."""
+    text = "problem p\n  given A: real[m, n]\n  find x: real[n]\n  maximize sum(entropy(x))\n  subject to A @ x == 1"
+    layer = dc.compile(text)
+    assert "diagonal=True" in layer.source
+    assert "at this size" not in layer.explain(np.ones((2, 300)))
