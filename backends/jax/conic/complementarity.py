@@ -189,7 +189,7 @@ def _semidefinite(group: groups.Group, w: Array, mu: Array | None) -> _Spectral:
     column, row = groups.triangle(group.order)
     ends, Q = jax.vmap(linalg.eigh)(groups.matrices(w, group.order))
     both = jnp.stack(_split(ends, mu))
-    s, z = groups.vectors(Q * both[:, :, None] @ jnp.swapaxes(Q, 1, 2))
+    s, z = groups.vectors(linalg.product(Q * both[:, :, None], jnp.swapaxes(Q, 1, 2)))
     low, high = (both[..., row] + both[..., column]) / 2
     return s, z, low, high, Q
 

@@ -42,8 +42,7 @@ def condensed(
     E, square = A[:zero], jnp.sum(A[zero:] ** 2, axis=0)
     shrink = 1 / jnp.where(square > 0, square, 1)
     rows = G.along(E * shrink)
-    both = jnp.concatenate([rows, E], axis=1)  # side by side, as one product costs less than two
-    turned = lax.optimization_barrier(both.T)
+    turned = lax.optimization_barrier(jnp.concatenate([rows, E], axis=1).T)  # one product costs less than two
     # An unknown whose row is absent is free; refinement takes out what holds it here.
     loose = jnp.where(square > 0, 0, float(jnp.finfo(A.dtype).eps) ** -0.5)
     lift = linalg.gram(jnp.sqrt(loose)[:, None] * E.T)
@@ -70,9 +69,8 @@ def condensed(
             lifted, free = G.along(r * shrink), loose * r
             right = jnp.concatenate([times(cones, scalings, lifted), free], axis=1) @ turned
             y = linalg.cholesky_solve(S, (right - a).T).T
-            across, down = jnp.split(y @ both, [rows.shape[1]], axis=1)
-            z = lifted - across  # not from x, whose digits (H + delta)^-1 would lose
-            x = G.back(times(cones, scalings, z)) * shrink + free - loose * down
+            z = lifted - y @ rows  # not from x, whose digits (H + delta)^-1 would lose
+            x = G.back(times(cones, scalings, z)) * shrink + free - loose * (y @ E)
             return x, lax.optimization_barrier(jnp.concatenate([y, z], axis=1))
 
         return begin, approximate

@@ -164,10 +164,9 @@ def _taken(problem: Program, x: Array) -> Array:
 def _places(problem: Program) -> tuple[np.ndarray, Array]:
     """The unknown that each row of the cones sees, and how large there, as a column."""
     assert isinstance(problem.A, Array)
-    zero, n = problem.cones.zero, problem.q.shape[0]
+    zero = problem.cones.zero
     place = np.asarray(problem.sparsity.single, np.int32)[zero:]
-    there = np.eye(n, dtype=problem.A.dtype)[place]
-    return place, jnp.sum(problem.A[zero:] * there, axis=1, keepdims=True)
+    return place, problem.A[np.arange(zero, zero + place.size, dtype=np.int32), place][:, None]
 
 
 def _single(problem: Program, group: groups.Group) -> bool:
