@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import math
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -21,13 +20,15 @@ LEAVES = (ir.Const, ir.Size, ir.Param, ir.Unknown, ir.Bound, ir.Dual, ir.Optimal
 class Block:
     """The body of one emitted function: its lines so far, and which nodes have a name in it.
 
-    Arrays whose first axis `walked` runs over are given part by part, the `parts` by the array's text.
+    Arrays whose first axis `walked` runs over are given part by part, the `parts` by the array's text; `counts` says
+    whether something needs the value of an index variable all the same.
     """
 
     bounds: frozenset[str] = frozenset()
     parent: Block | None = None
     walked: ir.Binder | None = None
     parts: dict[str, str] = field(default_factory=dict)
+    counts: bool = False
     lines: list[str] = field(default_factory=list)
     named: dict[int, str] = field(default_factory=dict)
 
@@ -42,13 +43,13 @@ class Block:
             return self
         return self.parent.home(bounds)
 
-    def walker(self, item: ir.Expr | ir.Slice, length: Dim) -> Block | None:
-        """The block that takes an axis of this length part by part, where the item is its index variable."""
-        if not isinstance(item, ir.Bound):
-            return None
-        if item.name not in self.bounds:
-            return None if self.parent is None else self.parent.walker(item, length)
-        return self if self.walked == ir.Binder(item.name, Dim.of(0), length) else None
+    def owner(self, name: str) -> Block:
+        """The block in which this index variable has its values."""
+        return self if name in self.bounds or self.parent is None else self.parent.owner(name)
+
+    def within(self, other: Block) -> bool:
+        """Whether it stands in the other one."""
+        return self.parent is not None and (self.parent is other or self.parent.within(other))
 
 
 class Printer:
@@ -87,6 +88,8 @@ class Printer:
         known = block.find(node)
         if known is not None:
             return known
+        if isinstance(node, ir.Bound):
+            block.owner(node.name).counts = True
         if isinstance(node, LEAVES):
             return self._leaf(node)
         label = self.labels.get(id(node))
@@ -148,17 +151,22 @@ class Printer:
     ) -> tuple[str, list[tuple[ir.Expr | ir.Slice, Dim]]]:
         """What is left to index and with which items, each with its axis' length. A leading index variable that runs
         over a whole axis takes the part that its function is given: no gather, whose transpose is a scatter."""
-        whole = self.text(array, block)
+        whole, outer = self.text(array, block), None
         kept = list(zip(_needed(array, items), array.type.shape, strict=False))
         leaf = isinstance(array, ir.Param | ir.Unknown) and array.name not in self.static
-        while leaf and kept and (home := block.walker(*kept[0])) is not None:
-            item, _ = kept.pop(0)
-            assert isinstance(item, ir.Bound)
+        while leaf and kept and isinstance(item := kept[0][0], ir.Bound):
+            home = block.owner(item.name)
+            seen = outer is None or home.within(
+                outer
+            )  # a part that an inner function is given is not seen outside
+            if not seen or home.walked != ir.Binder(item.name, Dim.of(0), kept[0][1]):
+                break
             if whole not in home.parts:
                 name = f"{whole}_{self.names[item.name]}"
                 home.parts[whole] = self.fresh(name) if name in self.used else name
                 self.used.add(home.parts[whole])
-            whole = home.parts[whole]
+            whole, outer = home.parts[whole], home
+            kept.pop(0)
         return whole, kept
 
     def _item(self, item: ir.Expr | ir.Slice, block: Block, length: Dim) -> str:
@@ -234,9 +242,9 @@ class Printer:
         which it takes the parts after them; and whether it takes an index at all."""
         inner = Block(frozenset(b.name for b in binders), block, walked)
         values = tidy(join(*(self.text(body, inner) for body in bodies)))
-        own, written = [self.names[b.name] for b in binders], "\n".join([values, *inner.lines])
-        counts = not inner.parts or re.search(rf"\b{own[0]}\b", written) is not None
-        names, arrays = ", ".join([*(own if counts else []), *inner.parts.values()]), list(inner.parts)
+        counts, arrays = inner.counts or not inner.parts, list(inner.parts)
+        own = [self.names[b.name] for b in binders] if counts else []
+        names = ", ".join([*own, *inner.parts.values()])
         if not inner.lines:
             return f"lambda {names}: {values}", arrays, counts
         name = self.fresh("term")

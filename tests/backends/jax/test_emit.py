@@ -190,3 +190,21 @@ def test_what_an_index_walks_along_is_given_in_parts() -> None:
     np.testing.assert_allclose(
         layer(A, c), weights @ A * np.arange(3) / np.sum(weights), rtol=1e-5, atol=1e-6
     )
+
+
+@pytest.mark.parametrize(("outer", "inner"), [("ij", "A_i_j"), ("ji", "A_i[j]")])
+def test_a_part_that_an_inner_function_is_given_is_not_taken_apart_outside(outer: str, inner: str) -> None:
+    """A[i, j] where j is the outer index: the first axis is the inner function's."""
+    first, second = outer
+    ends = {"i": "m", "j": "n"}
+    text = f"""problem p
+  given A: real[m, n, k]
+  find x: real[k]
+  minimize sum(sum(log_sum_exp(A[i, j] * x) for {second} in {ends[second]}) for {first} in {ends[first]}) + ||x||^2
+"""
+    layer = dc.compile(text)
+    assert f"jsp.logsumexp({inner} * x" in layer.source
+    A = np.random.default_rng(3).normal(size=(3, 4, 2))
+    x = np.asarray(layer(A))
+    slope = sum(row * np.exp(row * x) / np.exp(row * x).sum() for row in A.reshape(-1, 2))
+    np.testing.assert_allclose(2 * x, -slope, atol=1e-5)
