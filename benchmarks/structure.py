@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -374,21 +375,23 @@ def _slope(rows: list[Row]) -> str:
     return f"{math.log(t / s) / math.log(b / a):.1f}"
 
 
+def placed(page: str, heading: str, lines: list[str]) -> str:
+    """The page with these lines under the heading, in place of what stands there, or at the end."""
+    before, _, rest = page.partition(heading)
+    following = re.search(r"^#+ ", rest, re.MULTILINE)
+    after = [] if following is None else [rest[following.start() :]]
+    return "\n\n".join([before.rstrip(), heading, "\n".join(lines), *after]).rstrip() + "\n"
+
+
 def main() -> None:
     options = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     options.add_argument("cases", nargs="*", metavar="CASE", help="all by default")
     options.add_argument("--sizes", type=int, nargs="+", help="horizons, or numbers of positions")
-    options.add_argument("--write", action="store_true", help="write the page")
+    options.add_argument("--write", action="store_true", help="write the tables into the page")
     given = options.parse_args()
     jax.config.update("jax_enable_x64", True)
-    parts = [
-        "# Structure: long horizons and factor models",
-        "",
-        (__doc__ or "").split("\n\n", 2)[2].strip(),
-        "",
-    ]
     for (problem, kind), words in CASES.items():
         if given.cases and f"{problem}-{kind}" not in given.cases:
             continue
@@ -399,9 +402,8 @@ def main() -> None:
             for row in measured(case(problem, kind, size, batch)):
                 rows.append(row)
                 print(problem, kind, size, batch, row.name, _cell(row), flush=True)
-        parts += [f"## `{problem}`, {words}", "", *table(rows), ""]
-    if given.write:
-        PAGE.write_text("\n".join(parts))
+        if given.write:
+            PAGE.write_text(placed(PAGE.read_text(), f"## `{problem}`, {words}", table(rows)))
 
 
 if __name__ == "__main__":
